@@ -1,0 +1,129 @@
+"""The `ftui` command: finds the sub-command, imports only that one, and turns every failure into a sentence.
+
+A sub-command lives in `ftui.commands.<module>` and has two functions: `configure(parser)` and `run(args) -> int`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ftui import __version__
+
+# name -> (module in ftui.commands, one line for `ftui --help`)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "the whole path on data that ships with ftui, no questions asked"),
+    "decide": ("decide", "prompting, RAG, fine-tuning or preference tuning? a verdict with reasons"),
+    "hardware": ("hardware", "what this machine has"),
+    "models": ("models", "the catalogue, and what is already on this machine"),
+    "fit": ("fit", "will it fit, how fast, and what is the best setting"),
+    "lint": ("lint", "check a dataset, row by row"),
+    "data": ("data", "convert, split, mix, show, fingerprint a dataset"),
+    "plan": ("plan", "new, show, check, import, export: the file a run is made from"),
+    "train": ("train", "start a run from a plan (detached unless --foreground)"),
+    "runs": ("runs", "list, show, compare, stop, pause, resume, adopt, remove"),
+    "watch": ("watch", "live panels of a run, from any terminal"),
+    "eval": ("eval", "base against tuned, with a verdict"),
+    "chat": ("chat", "base and tuned side by side"),
+    "export": ("export", "adapter, merged, gguf, ollama, vllm, hub"),
+    "doctor": ("doctor", "is this installation sound"),
+}
+
+EPILOG = """Without a command, ftui opens the wizard. Every command takes --help; most take --json.
+
+Exit codes: 0 good, 1 the answer is no, 2 it could not be done, 130 interrupted."""
+
+
+def usage() -> str:
+    """The text of `ftui --help`."""
+    width = max(len(name) for name in COMMANDS)
+    rows = "\n".join(f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items())
+    return f"usage: ftui [--version] [--help] [COMMAND ...]\n\ncommands:\n{rows}\n\n{EPILOG}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line; returns the exit code and never raises to the user."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["--version"]:
+        print(f"ftui {__version__}")
+        return 0
+    if arguments[:1] in (["--help"], ["-h"], ["help"]):
+        print(usage())
+        return 0
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our stdout left (`ftui runs list | head`): not an error, but Python would complain at exit.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:  # argparse
+        return stop.code if isinstance(stop.code, int) else 2
+    except Exception as error:
+        return _report(error)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("--ascii", "--no-mouse"):
+        return _open_wizard(arguments)
+    name = arguments[0]
+    if name not in COMMANDS:
+        return _unknown(name)
+    import argparse
+    import importlib
+
+    module = importlib.import_module(f"ftui.commands.{COMMANDS[name][0]}")
+    parser = argparse.ArgumentParser(
+        prog=f"ftui {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.configure(parser)
+    return int(module.run(parser.parse_args(arguments[1:])))
+
+
+def _open_wizard(arguments: list[str]) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(usage())
+        print("\nNot a terminal, so the wizard stays closed: name a command.", file=sys.stderr)
+        return 2
+    from ftui.tui.app import run_wizard
+
+    return run_wizard(ascii_only="--ascii" in arguments, mouse="--no-mouse" not in arguments)
+
+
+def _unknown(name: str) -> int:
+    import difflib
+
+    from ftui.core.text import safe
+
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    guess = f" Did you mean `ftui {close[0]}`?" if close else ""
+    print(f"ftui: no command {safe(name)!r}.{guess} `ftui --help` lists them all.", file=sys.stderr)
+    return 2
+
+
+def _report(error: Exception) -> int:
+    from ftui.core.text import safe
+    from ftui.errors import EXIT_COULD_NOT, FtuiError
+
+    if isinstance(error, FtuiError):
+        print(f"ftui: {safe(str(error))}", file=sys.stderr)
+        if error.hint:
+            print(f"      {safe(error.hint)}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        print(f"ftui: {safe(str(error.filename))}: {error.strerror}.", file=sys.stderr)
+        return EXIT_COULD_NOT
+    from ftui.services.crash import save_traceback
+
+    where = save_traceback(error)
+    print(f"ftui: a bug in ftui: {type(error).__name__}: {safe(str(error))[:200]}", file=sys.stderr)
+    print(f"      Nothing of yours was changed. Details: {where}", file=sys.stderr)
+    return EXIT_COULD_NOT

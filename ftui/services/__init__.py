@@ -1,0 +1,1 @@
+"""I/O without a user interface and without torch."""

@@ -1,0 +1,1 @@
+"""The training stack. Entered only as a subprocess; meets everything else on disk, through core.events and core.plan."""

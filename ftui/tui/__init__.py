@@ -1,0 +1,1 @@
+"""The terminal program: renders state, posts intents."""
