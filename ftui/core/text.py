@@ -52,7 +52,7 @@ def _after_overwrite(line: str) -> str:
 
 def _visible(text: str, found: re.Match[str]) -> str:
     character = found.group()
-    if character in _JOINERS and 0 < found.start() and found.end() < len(text):
+    if character in _JOINERS and found.start() > 0 and found.end() < len(text):
         before, after = text[found.start() - 1], text[found.end()]
         if not before.isascii() and not after.isascii() and not unicodedata.category(after).startswith("C"):
             return character
