@@ -25,7 +25,7 @@ class Phase:
     """What the run is busy with, so that nothing ever looks frozen."""
 
     name: str
-    """importing, checking, loading, tokenizing, base_score, training, evaluating, saving, tuned_score, exporting, idle."""
+    """importing, checking, loading, tokenizing, base_score, training, evaluating, saving, tuned_score, idle."""
     detail: str = ""
     fraction: float | None = None
     """0 to 1 where the phase knows how far it is."""

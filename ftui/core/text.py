@@ -40,7 +40,7 @@ def safe(text: str, *, newlines: bool = False, tabs: bool = False) -> str:
 
 
 def safe_log(text: str) -> str:
-    """Give log text as the screen would have shown it: a progress bar's overwrites (``\\r``) leave only the last one."""
+    """Give log text as the screen would have shown it: a progress bar's overwrites (``\\r``) leave the last one."""
     lines = text.replace("\r\n", "\n").split("\n")
     return safe("\n".join(_after_overwrite(line) for line in lines), newlines=True, tabs=True)
 

@@ -1,1 +1,1 @@
-"""The training stack. Entered only as a subprocess; meets everything else on disk, through core.events and core.plan."""
+"""The training stack. Entered only as a subprocess; meets the rest on disk, through core.events and core.plan."""
