@@ -1,0 +1,338 @@
+"""Run directories: made, found, listed, asked things of, removed. The files are the truth; nothing here keeps state."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ftui.core.events import Done, Failed, Step, parse_line
+from ftui.core.plan import Plan
+from ftui.core.text import clip
+from ftui.errors import FtuiError
+from ftui.services.files import read_json, write_json
+from ftui.services.paths import make_private, runs_folder
+from ftui.services.plans import load_plan, save_plan
+from ftui.services.process import ProcessId, is_alive
+from ftui.services.tail import last_lines
+
+STATE_VERSION = 1
+LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
+"""Statuses that only hold while a supervisor or a trainer is alive."""
+ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
+STATUSES = LIVE | ENDED
+REQUESTS = ("stop", "pause", "resume")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """state.json: written by the supervisor only."""
+
+    status: str
+    attempt: int = 0
+    pid: int | None = None
+    """The trainer's."""
+    pid_start_ticks: int | None = None
+    supervisor_pid: int | None = None
+    supervisor_start_ticks: int | None = None
+    boot_id: str = ""
+    created: str = ""
+    started: str = ""
+    ended: str = ""
+    reason: str = ""
+    schema_version: int = STATE_VERSION
+
+    def trainer(self) -> ProcessId | None:
+        """The trainer's identity, or None where none was started."""
+        return ProcessId(self.pid, self.pid_start_ticks, self.boot_id) if self.pid and self.pid_start_ticks else None
+
+    def supervisor(self) -> ProcessId | None:
+        """The supervisor's identity."""
+        if not (self.supervisor_pid and self.supervisor_start_ticks):
+            return None
+        return ProcessId(self.supervisor_pid, self.supervisor_start_ticks, self.boot_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's id."""
+        return self.path.name
+
+    @property
+    def plan_file(self) -> Path:
+        return self.path / "plan.yaml"
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def trainer_events(self) -> Path:
+        return self.path / "events" / "trainer.jsonl"
+
+    @property
+    def supervisor_events(self) -> Path:
+        return self.path / "events" / "supervisor.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "logs" / "trainer.log"
+
+    @property
+    def requests(self) -> Path:
+        return self.path / "requests"
+
+    @property
+    def verdict_file(self) -> Path:
+        return self.path / "eval" / "verdict.json"
+
+    def plan(self) -> Plan:
+        """The run's plan. Raises FtuiError where the file is broken."""
+        return load_plan(self.plan_file)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of the list of runs."""
+
+    run: str
+    status: str
+    step: int
+    steps_total: int
+    path: str
+    created: str
+    reason: str
+    verdict: str
+    """SHIP, DONT_SHIP, INCONCLUSIVE, or empty."""
+
+
+def create_run(plan: Plan, folder: Path | None = None) -> Run:
+    """Make the directory of a new run, with its plan and the state `queued`. Raises FtuiError."""
+    parent = folder or runs_folder()
+    stamp = datetime.now(UTC)
+    slug = re.sub(r"[^a-z0-9]+", "-", plan.run.name.lower()).strip("-")[:40] or "run"
+    try:
+        make_private(parent)
+        path = _new_folder(parent, f"{stamp:%Y%m%d-%H%M%S}-{slug}")
+        for name in ("events", "logs", "data", "checkpoints", "eval", "export", "requests"):
+            (path / name).mkdir(mode=0o700)
+        run = Run(path)
+        save_plan(plan, run.plan_file)
+        write_state(run, State(status="queued", created=stamp.isoformat(timespec="seconds")))
+    except OSError as error:
+        raise FtuiError(
+            "The run's folder cannot be made",
+            f"{error.filename or parent}: {error.strerror}",
+            "Is FTUI_HOME on a full disk?",
+        ) from None
+    return run
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            return path
+    raise FtuiError("The run's folder cannot be made", f"{parent} has a thousand runs called {name}")
+
+
+def write_state(run: Run, state: State) -> None:
+    """Replace state.json. Raises OSError (a full disk)."""
+    write_json(run.state_file, asdict(state))
+
+
+def read_state(run: Run) -> State:
+    """The state as it truly is: a status that needs a live process is `interrupted` where that process is gone."""
+    state = recorded_state(run)
+    if state.status not in LIVE or is_alive(state.supervisor()) or is_alive(state.trainer()):
+        return state
+    if state.status in ("queued", "starting") and not state.supervisor_pid and _younger_than(run.state_file, 20.0):
+        return state  # its supervisor is on its way
+    ending = last_outcome(run)
+    if isinstance(ending, Done):
+        return replace(state, status="finished" if ending.status == "finished" else "stopped")
+    if isinstance(ending, Failed):
+        return replace(state, status="failed", reason=clip(f"{ending.title}: {ending.message}", 300))
+    return replace(state, status="interrupted", reason=state.reason or "the machine or the supervisor went away")
+
+
+def recorded_state(run: Run) -> State:
+    """state.json as written. Raises FtuiError where a newer ftui wrote it; a broken one reads as interrupted."""
+    data = read_json(run.state_file)
+    if not isinstance(data, dict):
+        return State(status="interrupted", reason="state.json is missing or broken")
+    version = data.get("schema_version")
+    if isinstance(version, int) and version > STATE_VERSION:
+        raise FtuiError(
+            "The run was made by a newer ftui",
+            f"{run.name}: state.json has schema_version {version}, this ftui reads up to {STATE_VERSION}",
+            "Update ftui: pip install -U ftui-wizard",
+        )
+    known = {f.name: data[f.name] for f in fields(State) if f.name in data}
+    if known.get("status") not in STATUSES:
+        return State(status="interrupted", reason="state.json holds no known status")
+    return State(**known)
+
+
+def last_outcome(run: Run) -> Done | Failed | None:
+    """How the trainer's last attempt ended by its own word, or None where it did not say."""
+    for line in reversed(last_lines(run.trainer_events)):
+        stamped = parse_line(line)
+        if stamped is None:
+            continue
+        if isinstance(stamped.event, Done | Failed):
+            return stamped.event
+        return None
+    return None
+
+
+def last_step(run: Run) -> Step | None:
+    """The newest step event, or None before the first."""
+    for size in (16384, 262144):
+        for line in reversed(last_lines(run.trainer_events, size)):
+            if b'"kind":"step"' in line:
+                stamped = parse_line(line)
+                if stamped is not None and isinstance(stamped.event, Step):
+                    return stamped.event
+    return None
+
+
+def list_runs(folder: Path | None = None) -> list[RunSummary]:
+    """All runs, newest first. A folder that is not a run is left out; a broken run is listed as what it is."""
+    parent = folder or runs_folder()
+    try:
+        names = sorted(
+            (entry.name for entry in os.scandir(parent) if entry.is_dir(follow_symlinks=False)), reverse=True
+        )
+    except OSError:
+        return []
+    return [summarize(Run(parent / name)) for name in names if (parent / name / "plan.yaml").exists()]
+
+
+def summarize(run: Run) -> RunSummary:
+    """The list's line of one run; never raises."""
+    try:
+        state = read_state(run)
+    except FtuiError as error:
+        state = State(status="interrupted", reason=str(error))
+    step = last_step(run)
+    verdict = read_json(run.verdict_file)
+    return RunSummary(
+        run=run.name,
+        status=state.status,
+        step=step.step if step else 0,
+        steps_total=step.steps_total if step else 0,
+        path=str(run.path),
+        created=state.created,
+        reason=state.reason,
+        verdict=str(verdict.get("verdict", "")) if isinstance(verdict, dict) else "",
+    )
+
+
+def find_run(reference: str, folder: Path | None = None) -> Run:
+    """The run named by a folder's path, its whole name, a unique part of it, or `last`. Raises FtuiError."""
+    parent = folder or runs_folder()
+    as_path = Path(reference).expanduser()
+    if "/" in reference and (as_path / "plan.yaml").is_file():
+        return checked_owner(Run(as_path.absolute()))
+    try:
+        names = sorted(
+            entry.name
+            for entry in os.scandir(parent)
+            if entry.is_dir(follow_symlinks=False) and (parent / entry.name / "plan.yaml").exists()
+        )
+    except OSError:
+        names = []
+    if not names:
+        raise FtuiError("No such run", f"{reference!r}: there are no runs in {parent} yet", "Start one: ftui demo")
+    if reference == "last":
+        return checked_owner(Run(parent / names[-1]))
+    if reference in names:
+        return checked_owner(Run(parent / reference))
+    found = [name for name in names if reference in name] if reference else []
+    if len(found) == 1:
+        return checked_owner(Run(parent / found[0]))
+    if found:
+        listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+        raise FtuiError("Which run?", f"{reference!r} fits {len(found)} runs: {listed}", "Type more of the name.")
+    raise FtuiError("No such run", f"{reference!r} is not in {parent}", "ftui runs list shows them all.")
+
+
+def checked_owner(run: Run) -> Run:
+    """The run, unless somebody else could have written into it: then its plan and its checkpoints are not to be trusted."""
+    status = run.path.stat()
+    if status.st_uid not in (os.getuid(), 0):
+        raise FtuiError(
+            "Not your run", f"{run.path} belongs to another user", "Copy it: cp -r RUN ~/ and use the copy."
+        )
+    if status.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
+        raise FtuiError(
+            "The run's folder is open to others", f"{run.path} can be written by other users", f"chmod 700 {run.path}"
+        )
+    return run
+
+
+def request(run: Run, what: str) -> None:
+    """Ask the run's supervisor to stop, pause or resume. Raises FtuiError where the folder refuses."""
+    try:
+        run.requests.mkdir(mode=0o700, exist_ok=True)
+        write_json(run.requests / f"{what}.json", {"request": what, "time": datetime.now(UTC).isoformat()})
+    except OSError as error:
+        raise FtuiError("The request cannot be written", f"{run.requests}: {error.strerror}") from None
+
+
+def take_requests(run: Run) -> list[str]:
+    """The requests that wait, oldest first, removed from the folder."""
+    try:
+        with os.scandir(run.requests) as entries:
+            waiting = sorted((entry.stat().st_mtime, entry.name) for entry in entries if entry.name.endswith(".json"))
+    except OSError:
+        return []
+    taken = []
+    for _, name in waiting:
+        with contextlib.suppress(OSError):
+            (run.requests / name).unlink()
+            if name.removesuffix(".json") in REQUESTS:
+                taken.append(name.removesuffix(".json"))
+    return taken
+
+
+def remove_run(run: Run) -> None:
+    """Delete a run that is not live. Raises FtuiError."""
+    state = read_state(run)
+    if state.status in LIVE:
+        raise FtuiError(
+            "The run is alive", f"{run.name} is {state.status}", f"Stop it first: ftui runs stop {run.name}"
+        )
+    # Rename first: a removal that is cut off must not leave something that still looks like a run.
+    doomed = run.path.with_name(f".removing-{run.name}")
+    try:
+        run.path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise FtuiError("The run cannot be removed", f"{error.filename or run.path}: {error.strerror}") from None
+
+
+def as_json(summary: RunSummary) -> dict[str, Any]:
+    """The summary as `ftui runs list --json` prints it."""
+    return asdict(summary)
+
+
+def _younger_than(path: Path, seconds: float) -> bool:
+    try:
+        return datetime.now(UTC).timestamp() - path.stat().st_mtime < seconds
+    except OSError:
+        return False
