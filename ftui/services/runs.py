@@ -272,7 +272,7 @@ def find_run(reference: str, folder: Path | None = None) -> Run:
 
 
 def checked_owner(run: Run) -> Run:
-    """The run, unless somebody else could have written into it: then its plan and its checkpoints are not to be trusted."""
+    """The run, unless somebody else could have written into it: nothing in it is to be trusted then."""
     status = run.path.stat()
     if status.st_uid not in (os.getuid(), 0):
         raise FtuiError(

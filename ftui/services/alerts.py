@@ -1,0 +1,47 @@
+"""Tell the user outside the terminal: a shell command or a webhook that the plan names."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import urllib.request
+
+from ftui.core.plan import Plan
+from ftui.core.text import clip
+from ftui.services.runs import Run
+
+WEBHOOK_TIMEOUT_SECONDS = 10
+
+
+def send(plan: Plan, run: Run, code: str, message: str) -> None:
+    """Run the plan's alert command and post to its webhook, without waiting for either.
+
+    The command gets FTUI_RUN, FTUI_ALERT and FTUI_MESSAGE in its environment, so no text of a run is ever parsed by a
+    shell. The webhook gets {"run", "alert", "message", "text"} as JSON.
+    """
+    text = clip(message, 300)
+    if plan.run.alert_command:
+        environment = {**os.environ, "FTUI_RUN": run.name, "FTUI_ALERT": code, "FTUI_MESSAGE": text}
+        with contextlib.suppress(OSError):
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", plan.run.alert_command],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            threading.Thread(target=process.wait, daemon=True).start()
+    if plan.run.alert_webhook and plan.run.alert_webhook.startswith(("https://", "http://")):
+        body = {"run": run.name, "alert": code, "message": text, "text": f"ftui: {run.name}: {code}: {text}"}
+        threading.Thread(target=_post, args=(plan.run.alert_webhook, body), daemon=True).start()
+
+
+def _post(url: str, body: dict[str, str]) -> None:
+    headers = {"Content-Type": "application/json"}
+    post = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with contextlib.suppress(OSError, ValueError):
+        urllib.request.urlopen(post, timeout=WEBHOOK_TIMEOUT_SECONDS).close()
