@@ -243,6 +243,8 @@ class ChatTokenizer(Protocol):
     """The chosen model's tokenizer and chat template, no weights. A special token it lacks is "", its id -1."""
 
     name: str
+    path: str
+    """Folder with tokenizer.json, so that another process can load it again."""
     chat_template: str
     bos_token: str
     eos_token: str
@@ -280,6 +282,9 @@ class Context:
     batch_rows: int | None = None
     """Rows per optimizer step."""
     trainer: str = "ftui"
+    """Who will train: ftui, openai, together or mistral; their limits and columns differ."""
+    source: str = ""
+    """Kind of the file being read: jsonl, json, csv, parquet or arrow."""
     labels: tuple[str, ...] = ()
     language: str = ""
     shuffled: bool = True

@@ -1,0 +1,142 @@
+"""Applies the families to the rows of one file. Pure: rows come in, findings come out; reading is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ftui.core.formats import Format, detect_format, format_from_mapping
+from ftui.core.lint.catalogue import all_rules, family_modules
+from ftui.core.lint.model import Context, Facts, Finding, Reporter, Row, Rule, Severity
+from ftui.core.lint.view import view
+
+BATCH_ROWS = 256
+"""Rows per call of a family with `check_batch`."""
+
+SUPPRESS_KEY = "_ftui_ignore"
+"""A row may carry `"_ftui_ignore": ["QUA603"]`: findings with these code prefixes are dropped for that row."""
+
+
+class Checker:
+    """Checks the rows of one file, or of one stretch of it.
+
+    rules: the rules that are switched on. Give rows to `row` in order; then `finish` once. A stretch that another
+    process checked comes back as its `state`, which `merge` takes in file order.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        context: Context,
+        severities: Mapping[str, Severity] | None = None,
+        mapping: Mapping[str, str] | None = None,
+    ) -> None:
+        self.report = Reporter(rules, severities)
+        self.context = context
+        self._mapped: Format | None = format_from_mapping(mapping) if mapping else None
+        self._totals: dict[str, Any] = {}
+        self._checks: list[tuple[Any, Any]] = []
+        self._batch_checks: list[tuple[Any, Any]] = []
+        self._batch: list[Row] = []
+        for family, module in family_modules().items():
+            if not any(code.startswith(family) for code in rules):
+                continue
+            totals = module.Totals() if hasattr(module, "Totals") else None
+            self._totals[family] = totals
+            if hasattr(module, "check"):
+                self._checks.append((module.check, totals))
+            if hasattr(module, "check_batch") and context.tokenizer is not None:
+                self._batch_checks.append((module.check_batch, totals))
+
+    def row(self, index: int, line: int | None, data: dict[str, Any]) -> Row:
+        """Check one row; gives its view."""
+        seen = view(index, line, data, self._mapped or detect_format(data, self.context.task))
+        report = self.report
+        report.row, report.line = index, line
+        before = len(report.findings)
+        for check, totals in self._checks:
+            check(seen, report, totals, self.context)
+        if SUPPRESS_KEY in data and len(report.findings) > before:
+            report.findings[before:] = _unsuppressed(report.findings[before:], data[SUPPRESS_KEY])
+        if self._batch_checks:
+            self._batch.append(seen)
+            if len(self._batch) >= BATCH_ROWS:
+                self.flush()
+        return seen
+
+    def flush(self) -> None:
+        """Check the rows that wait for a full batch."""
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        before = len(self.report.findings)
+        for check_batch, totals in self._batch_checks:
+            check_batch(batch, self.report, totals, self.context)
+        ignored = {row.index: row.data[SUPPRESS_KEY] for row in batch if SUPPRESS_KEY in row.data}
+        if ignored:
+            fresh = self.report.findings[before:]
+            self.report.findings[before:] = [
+                finding for finding in fresh
+                if finding.row not in ignored or _unsuppressed([finding], ignored[finding.row])
+            ]  # fmt: skip
+
+    def take_findings(self) -> list[Finding]:
+        """The findings since the last call, and forget them."""
+        findings, self.report.findings = self.report.findings, []
+        return findings
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What `merge` needs of a stretch, besides its findings; picklable."""
+        return self._totals
+
+    def merge(self, state: Mapping[str, Any], rows_before: int) -> None:
+        """Take in the totals of the stretch that begins with row `rows_before`."""
+        for family, totals in state.items():
+            if totals is not None:
+                self._totals[family].merge(totals, rows_before)
+
+    def finish(self, facts: Facts) -> None:
+        """Check what only the whole file shows."""
+        self.flush()
+        self.report.at(None)
+        for family, totals in self._totals.items():
+            finish = getattr(family_modules()[family], "finish", None)
+            if finish is not None:
+                finish(totals, self.report, self.context, facts)
+
+
+def _unsuppressed(findings: Sequence[Finding], prefixes: Any) -> list[Finding]:
+    if not isinstance(prefixes, list):
+        return list(findings)
+    codes = tuple(prefix for prefix in prefixes if isinstance(prefix, str) and prefix)
+    return [finding for finding in findings if not finding.code.startswith(codes)] if codes else list(findings)
+
+
+def shifted(finding: Finding, rows_before: int, lines_before: int) -> Finding:
+    """A finding of a stretch, with the row and line that it has in the whole file."""
+    return Finding(
+        finding.code,
+        finding.severity,
+        None if finding.row is None else finding.row + rows_before,
+        None if finding.line is None else finding.line + lines_before,
+        finding.pointer,
+        finding.message,
+        finding.excerpt,
+        finding.mark,
+        finding.fix,
+    )
+
+
+def check_rows(
+    rows: Iterable[dict[str, Any]], context: Context | None = None, rules: Mapping[str, Rule] | None = None
+) -> list[Finding]:
+    """Check rows that are in memory already: for tests, for the wizard's review, for one repaired row."""
+    checker = Checker(all_rules() if rules is None else rules, context or Context())
+    count = 0
+    name = ""
+    for index, data in enumerate(rows):
+        name = checker.row(index, index + 1, data).format.name
+        count += 1
+    checker.finish(Facts(count, name))
+    return checker.take_findings()
