@@ -1,0 +1,451 @@
+"""Where the answers are in a rendered conversation, found without trusting the template.
+
+The prompt of turn i is the rendering of the messages before it, with the generation prompt: what follows it is what the
+model has to write. Its end is where the rendering of the messages up to it ends. Templates that rewrite earlier turns
+(thinking taken out, tools moved to the last question) break these prefixes; then the turn is found by rendering the
+conversation with that turn's words replaced, and looking at where the two texts differ.
+
+Generation markers, where a template has them, can only narrow a turn: some mark the header too, or leave out the
+end-of-turn, and neither is what the model should learn.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from ftui.core.render_dialect import Dialect, Message, Note, RenderError
+
+# An empty thinking block that a template writes by itself in front of an answer without reasoning.
+_EMPTY_THINKING = re.compile(r"\s*(?:<think>)?\s*</think>\s*")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters `start` to `end` of a rendered text are trained; they belong to message number `message`."""
+
+    start: int
+    end: int
+    message: int
+
+
+def written(
+    dialect: Dialect, messages: Sequence[Message], tools: Any, trained: Sequence[int], kwargs: Mapping[str, Any]
+) -> tuple[str, list[Span], list[Note]]:
+    """Render a conversation and find the trained span of every message number in `trained`, in order.
+
+    Raises RenderError when the template refuses every equivalent form, or a turn cannot be found in its text.
+    """
+    forms = _forms(messages, tools)
+    text, form, shift, notes = _first_faithful(dialect, forms, add_generation_prompt=False, kwargs=kwargs)
+    if any(note.kind == "calls_dropped" for note in notes):
+        for number in trained:
+            turn = form.messages[number - shift] if 0 <= number - shift < len(form.messages) else {}
+            if turn.get("tool_calls") and not _text_of(turn).strip():
+                raise RenderError(
+                    f"the template does not write tool calls, so message {number + 1} would teach an empty answer"
+                )
+    spans = [
+        _span(dialect, form, text, index - shift, index, kwargs)
+        for index in trained
+        if 0 <= index - shift < len(form.messages)
+    ]
+    if dialect.render_spans is not None and spans:
+        spans = _narrowed(dialect, form, text, spans, notes, kwargs)
+    return _closed(dialect, form, text, spans, shift, notes)
+
+
+def written_prompt(
+    dialect: Dialect, messages: Sequence[Message], tools: Any, kwargs: Mapping[str, Any]
+) -> tuple[str, list[Note]]:
+    """Render a conversation up to the point where the model goes on."""
+    text, _, _, notes = _first_faithful(dialect, _forms(messages, tools), add_generation_prompt=True, kwargs=kwargs)
+    return _single_bos(dialect, text, [], notes)[0], notes
+
+
+def ends_with_special(text: str, specials: frozenset[str]) -> str:
+    """The special token that `text` ends with, or ""."""
+    return next((text[-n:] for n in _lengths(specials) if text[-n:] in specials), "")
+
+
+@dataclass(frozen=True)
+class _Form:
+    messages: tuple[Message, ...]
+    tools: Sequence[Any] | None
+    merged: bool = False
+    """The system message was put into the first user turn: message numbers are one lower."""
+
+
+def _forms(messages: Sequence[Message], tools: Any) -> Iterator[_Form]:
+    """Equivalent ways to hand a conversation to a template, the usual one first."""
+    plain = [_tidied(message) for message in messages]
+    if isinstance(tools, str):
+        tools = json.loads(tools)
+    calls = any(message.get("tool_calls") for message in plain)
+    merged_first = _merged(plain)
+    # An answer that is only calls has an empty text; a few templates want it null, and otherwise leave the calls out.
+    for parts, merge, text_arguments, null in product((False, True), repeat=4):
+        if (merge and merged_first is None) or ((text_arguments or null) and not calls):
+            continue
+        some: Sequence[Message] = merged_first if merge and merged_first is not None else plain
+        yield _Form(tuple(_shaped(m, parts, text_arguments, null) for m in some), tools or None, merge)
+
+
+def _first_faithful(
+    dialect: Dialect, forms: Iterator[_Form], add_generation_prompt: bool, kwargs: Mapping[str, Any]
+) -> tuple[str, _Form, int, list[Note]]:
+    error: RenderError | None = None
+    best: tuple[int, str, _Form, list[Note]] | None = None
+    for form in forms:
+        try:
+            text = dialect.render(form.messages, form.tools, add_generation_prompt, **kwargs)
+        except RenderError as refusal:
+            error = error or refusal
+            continue
+        lost = _lost(dialect, form, text, add_generation_prompt, kwargs)
+        if best is None or len(lost) < best[0]:
+            best = len(lost), text, form, lost
+        if not lost:
+            break
+    if best is None:
+        raise error or RenderError("there is nothing to write")
+    _, text, form, notes = best
+    if form.merged:
+        notes.append(Note("system_merged", "the template has no system role: its text goes into the first user turn"))
+    notes += _lost_thinking(form, text)
+    return text, form, int(form.merged), notes
+
+
+def _lost(
+    dialect: Dialect, form: _Form, text: str, add_generation_prompt: bool, kwargs: Mapping[str, Any]
+) -> list[Note]:
+    """What the template left out of `text` that another form of the same conversation might bring in."""
+    lost = []
+    calls = False
+    for number, message in enumerate(form.messages, 1):
+        role = message.get("role")
+        calls = calls or bool(message.get("tool_calls"))
+        if role in ("system", "developer") and _text_of(message).strip() not in text:
+            lost.append(Note("system_dropped", "the template leaves the system message out"))
+        elif role in ("user", "assistant") and _text_of(message).rpartition("</think>")[2].strip() not in text:
+            lost.append(Note("content_dropped", f"the template leaves out or changes the text of message {number}"))
+    if calls:
+        others = [
+            {**m, "tool_calls": [_other_call(c) for c in m["tool_calls"]]} if m.get("tool_calls") else m
+            for m in form.messages
+        ]
+        if _try(dialect, others, form.tools, add_generation_prompt, kwargs) == text:
+            lost.append(Note("calls_dropped", "the template does not write tool calls"))
+    return lost
+
+
+def _lost_thinking(form: _Form, text: str) -> list[Note]:
+    numbers = [
+        str(number)
+        for number, message in enumerate(form.messages, 1)
+        if (thinking := _thinking_of(message)) and thinking not in text
+    ]
+    if not numbers:
+        return []
+    return [Note("thinking_dropped", f"the template leaves out the reasoning of message {', '.join(numbers)}")]
+
+
+def _span(dialect: Dialect, form: _Form, text: str, index: int, number: int, kwargs: Mapping[str, Any]) -> Span:
+    """The span in `text` of message `index` of the form."""
+    before, upto = form.messages[:index], form.messages[: index + 1]
+    prompt = _try(dialect, before, form.tools, True, kwargs) if before else None
+    whole = text if len(upto) == len(form.messages) else _try(dialect, upto, form.tools, False, kwargs)
+    start = len(prompt) if prompt is not None and text.startswith(prompt) else None
+    if start is not None and whole is not None and text.startswith(whole) and len(whole) >= start:
+        end = len(whole)
+    else:
+        low, high = _differing(dialect, form, text, index, kwargs)
+        if start is None or start > low:
+            start = _header_end(dialect, text, prompt, low)
+        end = high + _shared_tail(dialect, form, upto, text[high:], whole, index, kwargs)
+    if empty := _EMPTY_THINKING.match(text, start, end):
+        start = empty.end()
+    return Span(start, _with_end_of_turn(dialect, text, start, end), number)
+
+
+def _try(
+    dialect: Dialect, messages: Sequence[Message], tools: Any, prompt: bool, kwargs: Mapping[str, Any]
+) -> str | None:
+    try:
+        return dialect.render(messages, tools, prompt, **kwargs)
+    except RenderError:
+        return None
+
+
+def _differing(dialect: Dialect, form: _Form, text: str, index: int, kwargs: Mapping[str, Any]) -> tuple[int, int]:
+    """Where `text` changes when message `index` says something else: from its first to its last own character."""
+    messages = list(form.messages)
+    messages[index] = _other_words(messages[index])
+    other = _try(dialect, messages, form.tools, False, kwargs)
+    if other is None or other == text:
+        content = _text_of(form.messages[index]).strip()
+        start = text.rfind(content) if content else -1
+        if start < 0:
+            raise RenderError(f"the template does not write message {index + 1}, so it cannot be trained")
+        return start, start + len(content)
+    low = _common(text, other)
+    return low, len(text) - _common(text[low:][::-1], other[low:][::-1])
+
+
+def _header_end(dialect: Dialect, text: str, prompt: str | None, low: int) -> int:
+    """The end of the turn's header in `text`, at or before `low`, when the prompt is not a prefix of the text."""
+    if prompt is None:
+        return low
+    shared = _common(prompt, text[:low])
+    while shared and _inside_special(dialect, text, shared):
+        shared -= 1
+    header = _last_piece(dialect, prompt)
+    if header and shared >= len(prompt) - len(header) + len(_special_at(dialect.special_tokens, header, 0)):
+        # The generation prompt only goes on differently behind its last token: with an opened <think>, say.
+        return shared
+    found = text.rfind(header, 0, low) if header else -1
+    return low if found < 0 else found + len(header)
+
+
+def _last_piece(dialect: Dialect, prompt: str) -> str:
+    """The prompt from its last special token on: "[/INST]", or "<|im_start|>assistant" and a line break."""
+    for position in range(len(prompt) - 1, max(-1, len(prompt) - 200), -1):
+        if _special_at(dialect.special_tokens, prompt, position):
+            return prompt[position:]
+    return ""
+
+
+def _shared_tail(
+    dialect: Dialect,
+    form: _Form,
+    upto: Sequence[Message],
+    tail: str,
+    whole: str | None,
+    index: int,
+    kwargs: Mapping[str, Any],
+) -> int:
+    """How much of `tail`, the text after the turn's own characters, the template writes for the turn itself."""
+    if whole is None:
+        return 0
+    if len(upto) == len(form.messages):
+        return len(tail)
+    alone = _Form(tuple(upto), form.tools)
+    _, high = _differing(dialect, alone, whole, index, kwargs)
+    shared = _common(tail, whole[high:])
+    while shared and _inside_special(dialect, tail, shared):
+        shared -= 1
+    return shared
+
+
+def _with_end_of_turn(dialect: Dialect, text: str, start: int, end: int) -> int:
+    """Leave out the line break after the end-of-turn; take in an end-of-turn that stands just after `end`."""
+    specials = dialect.special_tokens
+    bare = len(text[:end].rstrip())
+    if bare > start and ends_with_special(text[:bare][-_longest(specials) :], specials):
+        return bare
+    after = end
+    while after < len(text) and text[after].isspace():
+        after += 1
+    closing = _special_at(specials, text, after)
+    return after + len(closing) if closing else end
+
+
+def _narrowed(
+    dialect: Dialect, form: _Form, text: str, spans: list[Span], notes: list[Note], kwargs: Mapping[str, Any]
+) -> list[Span]:
+    """Cut spans to the template's generation markers, and keep the end-of-turn in any case."""
+    assert dialect.render_spans is not None
+    try:
+        marked_text, marks = dialect.render_spans(form.messages, form.tools, **kwargs)
+    except RenderError:
+        return spans
+    if marked_text != text:
+        return spans
+    narrowed = []
+    for span in spans:
+        inside = [(max(a, span.start), min(b, span.end)) for a, b in marks if a < span.end and b > span.start]
+        if not inside:
+            notes.append(
+                Note("markers_missed", "the template's generation markers miss an answer; ftui marks it by itself")
+            )
+            narrowed.append(span)
+            continue
+        narrowed.append(Span(inside[0][0], span.end, span.message))
+    return narrowed
+
+
+def _closed(
+    dialect: Dialect, form: _Form, text: str, spans: list[Span], shift: int, notes: list[Note]
+) -> tuple[str, list[Span], list[Note]]:
+    """Make sure that a final answer ends with a token that says so, and that begin-of-text is there once."""
+    if spans and spans[-1].message - shift == len(form.messages) - 1:
+        last = spans[-1]
+        if not ends_with_special(text[last.start : last.end], dialect.special_tokens):
+            if dialect.eos:
+                text = text[: last.end] + dialect.eos
+                spans = [*spans[:-1], Span(last.start, len(text), last.message)]
+                notes.append(
+                    Note("eos_appended", f"the template does not end an answer; {dialect.eos} is added and trained")
+                )
+            else:
+                notes.append(
+                    Note("no_end_of_turn", "neither template nor tokenizer ends an answer: the model cannot stop")
+                )
+    text, spans = _single_bos(dialect, text, spans, notes)
+    return text, spans, notes
+
+
+def _single_bos(dialect: Dialect, text: str, spans: list[Span], notes: list[Note]) -> tuple[str, list[Span]]:
+    size = len(dialect.bos)
+    while size and text.startswith(dialect.bos * 2):
+        text = text[size:]
+        spans = [Span(span.start - size, span.end - size, span.message) for span in spans]
+        notes.append(Note("double_bos", f"{dialect.bos} stood twice at the beginning; one is left out"))
+    return text, spans
+
+
+def _tidied(message: Message) -> Message:
+    """Tool-call arguments as objects, reasoning under every name that templates read, text parts as one text."""
+    content = message.get("content")
+    if isinstance(content, list) and content and all(_is_text(part) for part in content):
+        message = {**message, "content": "".join(part["text"] for part in content)}
+    reasoning = next(
+        (message[key] for key in ("reasoning_content", "thinking", "reasoning") if isinstance(message.get(key), str)),
+        None,
+    )
+    if reasoning is not None:
+        message = {**message, "reasoning_content": reasoning, "thinking": reasoning}
+    if message.get("tool_calls"):
+        message = {**message, "tool_calls": [_parsed_call(call) for call in message["tool_calls"]]}
+    elif "tool_calls" in message:
+        message = {k: v for k, v in message.items() if k != "tool_calls"}
+    return {**message, "content": ""} if message.get("content") is None else message
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
+def _parsed_call(call: Any) -> Any:
+    if not isinstance(call, Mapping):
+        return call
+    function = call.get("function")
+    if not isinstance(function, Mapping):
+        function = {key: call[key] for key in ("name", "arguments") if key in call}
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            return {**call, "type": "function", "function": dict(function)}
+    return {**call, "type": "function", "function": {**function, "arguments": arguments}}
+
+
+def _shaped(message: Message, parts: bool, text_arguments: bool, null: bool) -> Message:
+    if text_arguments and message.get("tool_calls"):
+        message = {**message, "tool_calls": [_text_call(call) for call in message["tool_calls"]]}
+    if null and message.get("tool_calls") and message.get("content") == "":
+        return {**message, "content": None}
+    if parts and isinstance(message.get("content"), str):
+        message = {**message, "content": [{"type": "text", "text": message["content"]}]}
+    return message
+
+
+def _text_call(call: Any) -> Any:
+    function = call["function"]
+    if isinstance(function.get("arguments"), str):
+        return call
+    return {**call, "function": {**function, "arguments": json.dumps(function.get("arguments"), ensure_ascii=False)}}
+
+
+def _merged(messages: Sequence[Message]) -> list[Message] | None:
+    """The leading system message's text put in front of the first user turn; None when there is nothing to merge."""
+    if len(messages) < 2 or messages[0].get("role") not in ("system", "developer"):
+        return None
+    first, second = messages[0].get("content"), messages[1].get("content")
+    if messages[1].get("role") != "user" or not isinstance(first, str) or not isinstance(second, str):
+        return None
+    return [{**messages[1], "content": f"{first.strip()}\n\n{second}"}, *messages[2:]]
+
+
+def _other_words(message: Message) -> Message:
+    other: dict[str, Any] = dict(message)
+    for key in ("content", "reasoning_content", "thinking"):
+        if isinstance(other.get(key), str) and (other[key].strip() or key == "content"):
+            other[key] = _other_text(other[key])
+        elif key == "content" and isinstance(other.get(key), list):
+            other[key] = [{**p, "text": _other_text(p["text"])} if _is_text(p) else p for p in other[key]]
+    if other.get("tool_calls"):
+        other["tool_calls"] = [_other_call(call) for call in other["tool_calls"]]
+    return other
+
+
+def _other_call(call: Any) -> Any:
+    if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
+        return call
+    function = call["function"]
+    return {**call, "function": {**function, "name": _other_text(str(function.get("name") or ""))}}
+
+
+def _other_text(text: str) -> str:
+    """A text that begins and ends with other characters than `text` does."""
+    bare = text.strip()
+    first, last = (bare[0], bare[-1]) if bare else ("", "")
+    return ("b" if first == "a" else "a") + ("b" if last == "a" else "a")
+
+
+def _thinking_of(message: Message) -> str:
+    """The reasoning of a message, from its own field or from between think tags in its text."""
+    thinking = message.get("reasoning_content")
+    if isinstance(thinking, str):
+        return thinking.strip()
+    before, tag, _ = _text_of(message).partition("</think>")
+    return before.replace("<think>", "").strip() if tag else ""
+
+
+def _text_of(message: Message) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if _is_text(part)) if isinstance(content, list) else ""
+
+
+def _common(one: str, other: str) -> int:
+    """The length of the common beginning of two texts."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@lru_cache(maxsize=8)
+def _lengths(specials: frozenset[str]) -> tuple[int, ...]:
+    return tuple(sorted({len(token) for token in specials if token}, reverse=True))
+
+
+def _longest(specials: frozenset[str]) -> int:
+    return max(_lengths(specials), default=1)
+
+
+def _special_at(specials: frozenset[str], text: str, position: int) -> str:
+    return next(
+        (text[position : position + n] for n in _lengths(specials) if text[position : position + n] in specials), ""
+    )
+
+
+def _inside_special(dialect: Dialect, text: str, cut: int) -> bool:
+    """Whether `cut` falls inside a special token of `text`."""
+    specials = dialect.special_tokens
+    for start in range(max(0, cut - _longest(specials)), cut):
+        if start + len(_special_at(specials, text, start)) > cut:
+            return True
+    return False
