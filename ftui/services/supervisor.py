@@ -330,6 +330,7 @@ def main(arguments: list[str]) -> int:
         if os.fork():
             os._exit(0)
         os.setsid()
+    os.umask(0o077)
     run = Run(Path(arguments[0]))
     lock = FileLock(run.path / "lock", mode=0o600)
     try:

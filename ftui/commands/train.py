@@ -1,0 +1,96 @@
+"""Start a training run from a plan, or go on with one.
+
+ftui train plan.yaml                 start it; it goes on when this terminal closes
+ftui train plan.yaml --foreground    start it and print what happens; Ctrl+C stops it with a checkpoint
+ftui train plan.yaml --queue         start it when the runs before it are done and the memory is free
+ftui train --resume RUN              go on from the last checkpoint
+ftui train plan.yaml --emit slurm    print a job file instead
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ftui.core.text import safe
+from ftui.errors import EXIT_INTERRUPTED, EXIT_NO, EXIT_OK, FtuiError
+from ftui.services.runs import Run
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="plan.yaml (ftui plan new makes one)")
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, paused or interrupted")
+    parser.add_argument("--force", action="store_true", help="resume although plan, data or model changed (recorded)")
+    parser.add_argument(
+        "--foreground", action="store_true", help="stay and print events; Ctrl+C stops with a checkpoint"
+    )
+    parser.add_argument("--queue", action="store_true", help="wait for earlier runs and for free memory")
+    parser.add_argument("--emit", choices=["slurm", "skypilot"], help="print a job file for this plan and do nothing")
+    parser.add_argument(
+        "--json", action="store_true", help="print {run, path} (events as JSON lines with --foreground)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start or resume; 0 when it is under way (or finished, in the foreground)."""
+    from ftui.services.launch import adopt_orphans, resume_run, start_run
+    from ftui.services.plans import load_plan
+    from ftui.services.runs import find_run
+
+    if bool(args.plan) == bool(args.resume):
+        raise FtuiError("Which run?", "give a plan to start, or --resume RUN to go on", "ftui plan new makes a plan.")
+    if args.emit:
+        from ftui.core.jobfiles import job_file
+
+        print(job_file(load_plan(args.plan), args.emit, str(args.plan)), end="")
+        return EXIT_OK
+    adopt_orphans()
+    if args.resume:
+        training = resume_run(find_run(args.resume), force=args.force)
+    else:
+        training = start_run(load_plan(args.plan), queue=args.queue, progress=_say)
+    if args.foreground:
+        return _follow(training, as_json=args.json)
+    if args.json:
+        print(json.dumps({"run": training.name, "path": str(training.path)}))
+    else:
+        print(f"Started {safe(training.name)}. It goes on when this terminal closes.")
+        print(f"  watch it    ftui watch {safe(training.name)}")
+        print(f"  stop it     ftui runs stop {safe(training.name)}   (saves a checkpoint)")
+        print(f"  its files   {safe(str(training.path))}")
+    return EXIT_OK
+
+
+def _follow(training: Run, *, as_json: bool) -> int:
+    from ftui.core.events import to_line
+    from ftui.services.follow import follow, plain_line
+    from ftui.services.runs import read_state, request
+
+    asked = False
+    while True:
+        try:
+            for stamped in follow(training):
+                text = to_line(stamped.event, stamped.time).rstrip() if as_json else plain_line(stamped.event)
+                if text is not None:
+                    print(text, flush=True)
+            break
+        except KeyboardInterrupt:
+            if asked:
+                _say(f"It stops by itself. Look later: ftui watch {training.name}")
+                return EXIT_INTERRUPTED
+            asked = True
+            request(training, "stop")
+            _say("Stopping with a checkpoint (Ctrl+C again to leave it to itself).")
+    state = read_state(training)
+    if not as_json:
+        print(f"{safe(training.name)}: {state.status}{': ' + safe(state.reason) if state.reason else ''}")
+    if asked:
+        return EXIT_INTERRUPTED
+    return EXIT_OK if state.status == "finished" else EXIT_NO
+
+
+def _say(words: str) -> None:
+    print(safe(words), file=sys.stderr, flush=True)

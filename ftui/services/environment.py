@@ -1,0 +1,101 @@
+"""What a run was made with: versions, machine, model and data, so that it can be told apart and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ftui import __version__
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "bitsandbytes",
+    "datasets",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+)
+
+
+def versions() -> dict[str, str | None]:
+    """Installed versions of the training stack; None for what is not there. Imports none of it."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def model_fingerprint(folder: Path) -> dict[str, Any]:
+    """What tells one model folder from another: SHA-256 of its small files, sizes of its weights.
+
+    Hashing 140 GB of weights would take minutes; config, tokenizer, index and each weight file's header tell apart any
+    two models that people mix up.
+    """
+    digest = hashlib.sha256()
+    weights = 0
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.suffix not in (".json", ".safetensors", ".jinja", ".model", ".txt"):
+            continue
+        digest.update(path.name.encode() + b"\0")
+        if path.suffix == ".safetensors":
+            size = path.stat().st_size
+            weights += size
+            with path.open("rb") as file:
+                head = file.read(65536)
+                file.seek(max(0, size - 65536))
+                digest.update(str(size).encode() + head + file.read(65536))
+        else:
+            digest.update(path.read_bytes())
+    return {"sha256": digest.hexdigest(), "weights_bytes": weights}
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe(plan_file: Path, model_folder: Path, model_source: str, seed: int) -> dict[str, Any]:
+    """The content of environment.json."""
+    return {
+        "schema_version": 1,
+        "ftui": __version__,
+        "python": platform.python_version(),
+        "executable": Path(sys.executable).name,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "packages": versions(),
+        "gpus": _gpus(),
+        "model": {"source": model_source, "folder": str(model_folder), **model_fingerprint(model_folder)},
+        "plan_sha256": file_sha256(plan_file),
+        "seed": seed,
+    }
+
+
+def _gpus() -> list[dict[str, Any]]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            {
+                "name": pynvml.nvmlDeviceGetName(handle),
+                "total_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                "driver": driver,
+            }
+            for handle in handles
+        ]
+    except Exception:
+        # No GPU or no working driver: that is the fact to record.
+        return []

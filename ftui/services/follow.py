@@ -1,0 +1,103 @@
+"""A run's events as lines for a person: the plain twin of the dashboard."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+from ftui.core.events import (
+    Alert,
+    Attempt,
+    Checkpoint,
+    Done,
+    Eval,
+    Event,
+    Failed,
+    Memory,
+    Phase,
+    Sample,
+    Stamped,
+    Step,
+)
+from ftui.core.text import clip, duration, gib, safe
+from ftui.services.runs import LIVE, Run, read_state
+from ftui.services.tail import EventTail
+
+POLL_SECONDS = 0.25
+
+
+def follow(run: Run, *, from_step: int = 0, live: bool = True) -> Iterator[Stamped]:
+    """The run's events in order of time, first those that are there, then (while it is live) those that come."""
+    tails = [EventTail(run.trainer_events), EventTail(run.supervisor_events)]
+    while True:
+        # The state is asked for before the files: what is written after its last word is then still read.
+        over = not live or read_state(run).status not in LIVE
+        batches = [_all_events(tail) for tail in tails]
+        for stamped in heapq.merge(*batches, key=_time):
+            step = getattr(stamped.event, "step", None)
+            if step is None or step >= from_step:
+                yield stamped
+        if over:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _all_events(tail: EventTail) -> list[Stamped]:
+    events: list[Stamped] = []
+    while batch := tail.events():
+        events += batch
+    return events
+
+
+def _time(stamped: Stamped) -> datetime:
+    return stamped.time
+
+
+def plain_line(event: Event) -> str | None:
+    """One line for a person, safe for a terminal; None for what only the dashboard shows (memory samples)."""
+    match event:
+        case Phase(name, detail):
+            return f"… {safe(name.replace('_', ' '))}{': ' + clip(detail, 100) if detail else ''}"
+        case Step():
+            return _step_line(event)
+        case Eval():
+            values = ", ".join(f"{safe(k)} {_number(v)}" for k, v in event.metrics.items() if not k.endswith("seconds"))
+            return f"eval at step {event.step}: {values}"
+        case Sample():
+            return f"sample at step {event.step}: {clip(event.prompt, 40)} -> {clip(event.output, 60)}"
+        case Alert():
+            return (
+                f"{event.level.upper()} {clip(event.message, 200)}{' ' + clip(event.hint, 160) if event.hint else ''}"
+            )
+        case Checkpoint():
+            return f"checkpoint {safe(event.path)} ({gib(event.size_bytes)}{', best so far' if event.best else ''})"
+        case Attempt():
+            changes = ", ".join(f"{safe(k)}={v}" for k, v in event.changes.items())
+            return f"attempt {event.attempt}: {safe(event.reason)}{' with ' + changes if changes else ''}"
+        case Done():
+            return f"trainer done at step {event.step}: {safe(event.status)} after {duration(event.seconds)}"
+        case Failed():
+            hint = f" {clip(event.hint, 200)}" if event.hint else ""
+            return f"FAILED {clip(event.title, 100)}: {clip(event.message, 300)}{hint}"
+        case Memory():
+            return None
+
+
+def _step_line(event: Step) -> str:
+    metrics = event.metrics
+    parts = [f"step {event.step}/{event.steps_total}", f"epoch {event.epoch:.2f}"]
+    for name, label in (("loss", "loss"), ("reward", "reward"), ("learning_rate", "lr"), ("grad_norm", "grad")):
+        if name in metrics:
+            parts.append(f"{label} {_number(metrics[name])}")
+    if metrics.get("tokens_per_second") is not None:
+        parts.append(f"{metrics['tokens_per_second']:,.0f} tok/s")
+    seconds = metrics.get("step_seconds")
+    if seconds is not None and event.steps_total > event.step:
+        parts.append(f"ETA {duration(seconds * (event.steps_total - event.step))}")
+    return "  ".join(parts)
+
+
+def _number(value: float | None) -> str:
+    return "not a number" if value is None else f"{value:.4g}"
