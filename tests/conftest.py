@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A shared machine stalls now and then; a deadline would make property tests flaky.
+settings.register_profile("ftui", deadline=None)
+settings.load_profile("ftui")
 
 # Tests must look the same on every machine and never reach out.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

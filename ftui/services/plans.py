@@ -9,7 +9,7 @@ from typing import Any
 from ftui.core import plan as plans
 from ftui.core.plan import Plan
 from ftui.core.plan_sections import SECTIONS
-from ftui.core.text import clip
+from ftui.core.text import clip, safe
 from ftui.errors import FtuiError
 from ftui.services.files import write_atomic
 
@@ -78,7 +78,7 @@ def dump_plan(plan: Plan) -> str:
             section = found[1]
         key = re.match(r"^  (\w+): ", line)
         reason = plan.reasons.get(f"{section}.{key[1]}") if key and section in SECTIONS else None
-        one_line = " ".join(reason.split()) if reason else ""
+        one_line = safe(" ".join(reason.split())) if reason else ""
         lines.append(
             f"{line}  # {one_line}" if one_line and not line.rstrip().endswith(("|", ">", "|-", ">-")) else line
         )

@@ -15,7 +15,9 @@ MINIMAL = {"model": {"id": "tiny"}, "data": {"train": "rows.jsonl"}}
 
 
 def test_round_trip_through_plain_values() -> None:
-    plan = plans.from_mapping({**MINIMAL, "train": {"learning_rate": "1e-4", "epochs": 2}, "reasons": {"train.epochs": "few"}})
+    plan = plans.from_mapping(
+        {**MINIMAL, "train": {"learning_rate": "1e-4", "epochs": 2}, "reasons": {"train.epochs": "few"}}
+    )
     assert plan.train.learning_rate == 1e-4
     assert plan.train.epochs == 2.0
     assert plans.from_mapping(json.loads(json.dumps(plans.to_mapping(plan)))) == plan
@@ -59,7 +61,9 @@ def test_wrong_plans_name_the_key(change: dict[str, object], words: str) -> None
 
 
 def test_stages_lay_over_the_plan() -> None:
-    plan = plans.from_mapping({**MINIMAL, "stages": [{"name": "a"}, {"method": {"task": "dpo"}, "data": {"train": "pairs.jsonl"}}]})
+    plan = plans.from_mapping(
+        {**MINIMAL, "stages": [{"name": "a"}, {"method": {"task": "dpo"}, "data": {"train": "pairs.jsonl"}}]}
+    )
     assert plans.stage_plan(plan, 0).method.task == "sft"
     second = plans.stage_plan(plan, 1)
     assert second.method.task == "dpo"
