@@ -235,7 +235,7 @@ def _text(row: Mapping[str, Any], format: Format, name: str) -> str:
 
 
 def _with_extras(chat: dict[str, Any], row: Mapping[str, Any], format: Format) -> dict[str, Any]:
-    """Put the row's own system prompt first and its tools beside the messages."""
+    """Put the row's own system prompt first, its tools and what it tells the chat template beside the messages."""
     system = _optional(row, format, "system")
     messages: list[dict[str, Any]] = chat["messages"] if "messages" in chat else chat["prompt"]
     has_system = bool(messages) and messages[0]["role"] == "system"
@@ -244,6 +244,8 @@ def _with_extras(chat: dict[str, Any], row: Mapping[str, Any], format: Format) -
     tools = canonical_tools(_optional(row, format, "tools"))
     if tools:
         chat["tools"] = tools
+    if isinstance(row.get("chat_template_kwargs"), Mapping):
+        chat["chat_template_kwargs"] = row["chat_template_kwargs"]
     return chat
 
 
