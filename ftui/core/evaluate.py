@@ -90,9 +90,9 @@ def sign_test(deltas: Sequence[float]) -> float:
 
 def rows_to_settle(comparison: Comparison, deltas: Sequence[float]) -> int | None:
     """About how many rows would bring the interval clear of zero if the effect is what was seen; None for no effect."""
-    if comparison.n < 2 or abs(comparison.delta) < 1e-9:
+    if abs(comparison.delta) < 1e-9:
         return None
-    variance = math.fsum((delta - comparison.delta) ** 2 for delta in deltas) / (comparison.n - 1)
+    variance = math.fsum((delta - comparison.delta) ** 2 for delta in deltas) / max(1, comparison.n - 1)
     # 1.96 for the interval plus 0.84 for four chances in five of seeing it.
     needed = variance * ((1.96 + 0.84) / comparison.delta) ** 2
     return max(comparison.n + 1, 8, math.ceil(needed))

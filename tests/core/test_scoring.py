@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftui.core.scoring import Checks, field_accuracy, kind_of, normalized, primary_metric, score_answer, token_f1
+from ftui.core.scoring import Checks, field_accuracy, kind_of, primary_metric, score_answer, token_f1
 
 TICKET = '{"category": "billing", "priority": "low"}'
 
