@@ -1,12 +1,11 @@
-"""Memory of the devices and the host, once a second, cheap enough to be forgotten."""
+"""Memory samples as events: one a second, written only when something changed."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from typing import Any
 
 from ftui.core.events import Memory
+from ftui.services.hardware_sample import MemorySample, MemorySampler
 
 UNCHANGED_SHARE = 0.01
 UNCHANGED_SECONDS = 10.0
@@ -14,43 +13,48 @@ UNCHANGED_SECONDS = 10.0
 
 
 class Sampler:
-    """Samples for one trainer. Without an NVIDIA driver the GPU list is empty."""
+    """Samples for one trainer and its children."""
 
     def __init__(self, trainer_pid: int) -> None:
-        import psutil
-
-        self._psutil = psutil
         self._pid = trainer_pid
-        self._handles = _nvml_handles()
+        self._sampler = MemorySampler()
+        self._host_total_bytes = _host_total_bytes()
         self._last: Memory | None = None
         self._last_time = 0.0
 
     def sample(self, step: int | None) -> Memory | None:
         """The memory now, or None where it hardly changed since the last sample that was given."""
-        virtual = self._psutil.virtual_memory()
-        rss, pids = self._tree()
-        memory = Memory(
-            step=step,
-            gpus=tuple(_gpu(index, handle, pids) for index, handle in enumerate(self._handles)),
-            host_rss_bytes=rss,
-            host_available_bytes=virtual.available,
-            host_total_bytes=virtual.total,
-        )
+        memory = _event(self._sampler.sample(self._pid), step, self._host_total_bytes)
         moment = time.monotonic()
         if self._last and moment - self._last_time < UNCHANGED_SECONDS and not _differs(memory, self._last):
             return None
         self._last, self._last_time = memory, moment
         return memory
 
-    def _tree(self) -> tuple[int, set[int]]:
-        rss, pids = 0, set()
-        with contextlib.suppress(self._psutil.Error):
-            root = self._psutil.Process(self._pid)
-            for process in [root, *root.children(recursive=True)]:
-                with contextlib.suppress(self._psutil.Error):
-                    rss += process.memory_info().rss
-                    pids.add(process.pid)
-        return rss, pids
+    def close(self) -> None:
+        """Let go of the driver."""
+        self._sampler.close()
+
+
+def _event(sample: MemorySample, step: int | None, host_total_bytes: int) -> Memory:
+    return Memory(
+        step=step,
+        gpus=tuple(
+            {
+                "index": gpu.index,
+                "used_bytes": gpu.used_bytes,
+                "total_bytes": gpu.total_bytes,
+                "process_bytes": gpu.process_bytes,
+                "utilization_percent": gpu.utilisation_percent,
+                "temperature_c": gpu.temperature_celsius,
+                "power_w": gpu.power_watts,
+            }
+            for gpu in sample.gpus
+        ),
+        host_rss_bytes=sample.rss_bytes,
+        host_available_bytes=sample.host_available_bytes,
+        host_total_bytes=host_total_bytes,
+    )
 
 
 def _differs(new: Memory, old: Memory) -> bool:
@@ -60,36 +64,7 @@ def _differs(new: Memory, old: Memory) -> bool:
     return any(abs((a or 0) - (b or 0)) > UNCHANGED_SHARE * max(a or 0, b or 0, 1) for a, b in pairs)
 
 
-def _nvml_handles() -> list[Any]:
-    try:
-        import pynvml
+def _host_total_bytes() -> int:
+    import psutil
 
-        pynvml.nvmlInit()
-        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    except Exception:
-        # No driver, a broken driver, no permission: NVML has an exception class for each, and none matters here.
-        return []
-
-
-def _gpu(index: int, handle: Any, pids: set[int]) -> dict[str, float | None]:
-    import pynvml
-
-    def ask(question: Any, *arguments: Any) -> Any:
-        try:
-            return question(handle, *arguments)
-        except pynvml.NVMLError:
-            return None
-
-    memory = ask(pynvml.nvmlDeviceGetMemoryInfo)
-    processes = ask(pynvml.nvmlDeviceGetComputeRunningProcesses) or []
-    rates = ask(pynvml.nvmlDeviceGetUtilizationRates)
-    power = ask(pynvml.nvmlDeviceGetPowerUsage)
-    return {
-        "index": index,
-        "used_bytes": memory.used if memory else None,
-        "total_bytes": memory.total if memory else None,
-        "process_bytes": sum(p.usedGpuMemory or 0 for p in processes if p.pid in pids),
-        "utilization_percent": rates.gpu if rates else None,
-        "temperature_c": ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU),
-        "power_w": power / 1000 if power is not None else None,
-    }
+    return int(psutil.virtual_memory().total)

@@ -133,6 +133,7 @@ class Supervisor:
             self._check_hang(moment)
             self._check_grace(moment)
             time.sleep(POLL_SECONDS)
+        sampler.close()
         self._read_trainer_events()
         return self._ending()
 
