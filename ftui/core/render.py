@@ -136,7 +136,7 @@ def render_completion(dialect: Dialect, prompt: str, completion: str, options: O
 
 
 def render_text(dialect: Dialect, text: str, options: Options = Options()) -> Rendered:
-    """Write a text as it stands between begin-of-text and end-of-text; all of it is trained. Too long: the end is cut."""
+    """Write a text as it stands between begin-of-text and end-of-text; all of it is trained. Too long: cut at its end."""
     draft = _with_edges(dialect, text, 0)
     limit, total = options.max_length, len(draft.ids)
     if limit is None or total <= limit:

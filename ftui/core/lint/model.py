@@ -14,7 +14,8 @@ A family is a module `rules_<family>.py` with these names (an absent one means: 
 
 `check` runs on every row of files with millions of rows. Look at `row.joined` (all texts in one string) with `in`, or
 with one precompiled pattern, before looking at single turns. The whole linter may cost 15 times `json.loads`, about 33
-microseconds for a clean row of 450 characters, of which all row families together may take 12. A family keeps no rows: counters and row numbers only.
+microseconds for a clean row of 450 characters, of which all row families together may take 12. A family keeps no
+rows: counters and row numbers only.
 
 The TOK family has `check_batch(rows: Sequence[Row], report, totals, context)` in place of `check`; `context.tokenizer`
 is then set. Call `report.at(row)` before reporting about one row of a batch.
@@ -29,6 +30,7 @@ from typing import Any, Literal, Protocol
 
 from ftui.core.formats import Format
 from ftui.core.lint.excerpt import excerpt_of
+from ftui.core.secrets import marks_of
 from ftui.core.render_dialect import Dialect
 
 
@@ -129,6 +131,7 @@ class Row:
 
     __slots__ = (
         "_lower",
+        "_marks",
         "answer_start",
         "conversation",
         "data",
@@ -170,6 +173,7 @@ class Row:
             texts += [turn.text for turn in rejected]
         self.joined = "\n".join(texts)
         self._lower: str | None = None
+        self._marks: bytes | None = None
 
     @property
     def lower(self) -> str:
@@ -177,6 +181,16 @@ class Row:
         if self._lower is None:
             self._lower = self.joined.lower()
         return self._lower
+
+    @property
+    def marks(self) -> bytes:
+        """`joined` as UTF-8 without lower-case letters and spaces, made once: short, so a search in it costs little.
+
+        What is left keeps its order: "AKIA" or "<|" of the text is found in it; of "sk-ab1" it keeps "-1".
+        """
+        if self._marks is None:
+            self._marks = marks_of(self.joined)
+        return self._marks
 
     @property
     def prompt(self) -> list[Turn]:
