@@ -32,10 +32,7 @@ def examine() -> list[Check]:
 
 
 def _python() -> Check:
-    version = ".".join(str(number) for number in sys.version_info[:3])
-    if sys.version_info < (3, 11):
-        return Check("python", "fail", f"{version} is too old", "ftui needs Python 3.11 or newer.")
-    return Check("python", "ok", version)
+    return Check("python", "ok", ".".join(str(number) for number in sys.version_info[:3]))
 
 
 def _packages() -> list[Check]:
@@ -93,12 +90,15 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _machine() -> list[Check]:
     machine = snapshot()
     if not machine.gpus:
-        words = machine.accelerator.detail or "no GPU"
+        words = machine.accelerator.sentence or "no GPU"
         return [Check("gpu", "warn", words, "Training works on the CPU, for models of some hundred million weights.")]
-    return [
-        Check(f"gpu {gpu.index}", "ok" if gpu.status == "ok" else "warn", f"{gpu.name}, {gib(gpu.free_bytes)} of {gib(gpu.total_bytes)} free", gpu.detail)
-        for gpu in machine.gpus
-    ]  # fmt: skip
+    checks = []
+    if machine.torch.status == "mismatch":
+        checks.append(Check("torch build", "fail", machine.torch.sentence, "Install the torch build for this driver."))
+    for gpu in machine.gpus:
+        words = f"{gpu.name}, {gib(gpu.free_bytes)} of {gib(gpu.total_bytes)} free"
+        checks.append(Check(f"gpu {gpu.index}", "ok" if gpu.status == "ok" else "warn", words, gpu.detail))
+    return checks
 
 
 def _home() -> Check:
