@@ -43,14 +43,15 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; returns the exit code and never raises to the user."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments[:1] == ["--version"]:
-        print(f"ftui {__version__}")
-        return 0
-    if arguments[:1] in (["--help"], ["-h"], ["help"]):
-        print(usage())
-        return 0
     try:
-        code = _dispatch(arguments)
+        if arguments[:1] == ["--version"]:
+            print(f"ftui {__version__}")
+            code = 0
+        elif arguments[:1] in (["--help"], ["-h"], ["help"]):
+            print(usage())
+            code = 0
+        else:
+            code = _dispatch(arguments)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
