@@ -1,0 +1,78 @@
+"""What the wizard remembers between two starts: the draft that was being filled in, and the files used lately."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ftui.services.files import read_json, write_json
+from ftui.services.paths import home, make_private
+
+DRAFT_VERSION = 1
+MOST_RECENT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A wizard's state as it was saved last. stage and field: where the user was."""
+
+    saved: datetime
+    stage: str
+    field: str
+    state: dict[str, Any]
+
+
+def drafts_folder() -> Path:
+    """Where drafts lie; not created here."""
+    return home() / "drafts"
+
+
+def save_draft(stage: str, field: str, state: dict[str, Any]) -> None:
+    """Replace the draft at once or not at all. Raises OSError."""
+    folder = make_private(drafts_folder())
+    saved = datetime.now(UTC).isoformat(timespec="seconds")
+    draft = {"schema_version": DRAFT_VERSION, "saved": saved, "stage": stage, "field": field, "state": state}
+    write_json(folder / "wizard.json", draft)
+
+
+def load_draft() -> Draft | None:
+    """The draft, or None where there is none that this ftui can read."""
+    data = read_json(drafts_folder() / "wizard.json")
+    if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
+        return None
+    version = data.get("schema_version")
+    if not isinstance(version, int) or version > DRAFT_VERSION:
+        return None
+    try:
+        saved = datetime.fromisoformat(str(data.get("saved")))
+    except ValueError:
+        return None
+    return Draft(saved, str(data.get("stage", "")), str(data.get("field", "")), data["state"])
+
+
+def remove_draft() -> None:
+    """Forget the draft: its run was started, or the user gave it up."""
+    with contextlib.suppress(OSError):
+        (drafts_folder() / "wizard.json").unlink()
+
+
+def recent_files() -> list[Path]:
+    """Data files used lately that are still there, the newest first."""
+    data = read_json(drafts_folder() / "recent.json")
+    names = data.get("files", []) if isinstance(data, dict) else []
+    found = []
+    for name in names if isinstance(names, list) else []:
+        with contextlib.suppress(OSError, ValueError):
+            if isinstance(name, str) and Path(name).is_file():
+                found.append(Path(name))
+    return found
+
+
+def remember_file(path: Path) -> None:
+    """Put a data file at the head of the recent ones. A disk that refuses is no reason to stop."""
+    with contextlib.suppress(OSError):
+        known = [str(path.absolute()), *(str(file) for file in recent_files() if file != path.absolute())]
+        write_json(make_private(drafts_folder()) / "recent.json", {"schema_version": 1, "files": known[:MOST_RECENT]})

@@ -1,0 +1,174 @@
+"""The terminal program: which screens there are, and what is the same on all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.theme import Theme
+
+from ftui.errors import FtuiError
+from ftui.tui.glyphs import ASCII, UNICODE, AsciiFilter, wants_ascii
+from ftui.tui.screens.base import active_bindings
+from ftui.tui.wizard import Wizard
+
+FTUI_THEME = Theme(
+    name="ftui",
+    primary="#4fa3e3",
+    secondary="#7fb4d6",
+    accent="#c79bf2",
+    warning="#f2b661",
+    error="#f2777a",
+    success="#7fd08c",
+    foreground="#d7dce2",
+    background="#101418",
+    surface="#171c22",
+    panel="#1f262e",
+)
+
+
+class FtuiApp(App[int]):
+    """Opens one first screen and stays until it is left."""
+
+    TITLE = "ftui"
+    CSS_PATH = ["styles/global.tcss", "styles/train.tcss"]
+    BINDINGS = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit"),
+        Binding("f1", "help", "Help", show=False, id="app.help"),
+    ]
+
+    def __init__(
+        self,
+        first: Callable[[], Screen[Any]],
+        *,
+        ascii_only: bool = False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__()
+        self._first = first
+        self.glyphs = ASCII if ascii_only or wants_ascii() else UNICODE
+        self.clock = clock
+        self.farewell: list[str] = []
+        """Lines for stderr once the screen is the shell's again."""
+        self.crash: Exception | None = None
+        self.wizard = Wizard(self)
+
+    def on_mount(self) -> None:
+        if os.environ.get("NO_COLOR"):
+            self.theme = "ansi-dark"
+        elif "TEXTUAL_THEME" not in os.environ:
+            self.register_theme(FTUI_THEME)
+            self.theme = FTUI_THEME.name
+        if self.glyphs.ascii:
+            self.add_class("-ascii")
+            self._filters.append(AsciiFilter())
+        self.push_screen(self._first())
+
+    def open_run(self, path: Path) -> None:
+        """Show the dashboard of a run over the present screen."""
+        from ftui.tui.screens.train import TrainScreen
+
+        self.push_screen(TrainScreen(path))
+
+    def begin(self) -> None:
+        """Open the wizard at its first stage, with nothing decided."""
+        self.wizard.begin()
+
+    def go_on(self) -> None:
+        """Open the wizard where its draft was left."""
+        self.wizard.go_on()
+
+    def open_demo(self) -> None:
+        """Run `ftui demo` in this terminal and come back."""
+        with self.suspend():
+            subprocess.run([sys.executable, "-m", "ftui", "demo"], check=False)
+            sys.stderr.write("Enter goes back to ftui. ")
+            with contextlib.suppress(EOFError, KeyboardInterrupt):
+                input()
+
+    def left_run(self, name: str, how: str, *, live: bool) -> None:
+        """A dashboard was left: back to the screen below it, or out."""
+        if live:
+            verb = "is stopping and saves a checkpoint" if how == "stopped" else "goes on"
+            self.farewell.append(f"The run {verb}. Come back with: ftui watch {name}")
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        else:
+            self.exit(0)
+
+    def action_help(self) -> None:
+        from ftui.tui.screens.help import HelpDialog
+
+        if not isinstance(self.screen, HelpDialog):
+            self.push_screen(HelpDialog(active_bindings(self.screen)))
+
+    async def action_quit(self) -> None:
+        leave = getattr(self.screen, "action_leave", None)
+        if leave is not None:
+            leave()
+        else:
+            self.exit(0)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action that works on the screen now, by name; then those that work everywhere."""
+        seen: set[str] = set()
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
+            if binding.description and enabled and not binding.system and binding.description not in seen:
+                seen.add(binding.description)
+                run = partial(self.run_action, binding.action, default_namespace=node)
+                yield SystemCommand(binding.description, tooltip or f"key {self.get_key_display(binding)}", run)
+        yield SystemCommand("Theme", "Choose colours, those of your terminal among them", self.action_change_theme)
+        yield SystemCommand("Screenshot", "Write this screen as an SVG file", self.deliver_screenshot)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print a traceback with local variables, and they may hold the user's data.
+        self.crash = self.crash or error
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._return_code = 1
+        self._close_messages_no_wait()
+
+
+def run_watch(run_path: Path, *, ascii_only: bool, mouse: bool, exit_when_done: bool = False) -> int:
+    """Show the dashboard of a run until it is left (or until the run is over); the exit code."""
+
+    def first() -> Screen[Any]:
+        from ftui.tui.screens.train import TrainScreen
+
+        return TrainScreen(run_path, exit_when_done=exit_when_done)
+
+    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui watch RUN --plain")
+
+
+def run_wizard(*, ascii_only: bool, mouse: bool) -> int:
+    """Open the wizard with the list of runs; the exit code."""
+
+    def first() -> Screen[Any]:
+        from ftui.tui.screens.welcome import WelcomeScreen
+
+        return WelcomeScreen()
+
+    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui --help")
+
+
+def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, instead: str) -> int:
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        raise FtuiError("This terminal cannot show screens", f"TERM is {os.environ.get('TERM') or 'not set'}", instead)
+    app = FtuiApp(first, ascii_only=ascii_only)
+    code = app.run(mouse=mouse)
+    for line in app.farewell[-1:]:
+        sys.stderr.write(line + "\n")
+    if app.crash is not None:
+        raise app.crash
+    return code or 0

@@ -1,0 +1,95 @@
+"""What every screen has: a footer of few keys, help from the bindings, one sentence where the terminal is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+if TYPE_CHECKING:
+    from ftui.tui.app import FtuiApp
+
+LEAST_CELLS, LEAST_ROWS = 60, 18
+MOST_FOOTER_KEYS = 7
+Result = TypeVar("Result")
+
+
+class KeyBar(Footer):
+    """The footer, with at most seven keys; `?` lists the others."""
+
+    def __init__(self) -> None:
+        super().__init__(show_command_palette=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        for count, key in enumerate(super().compose()):
+            if count < MOST_FOOTER_KEYS:
+                yield key
+
+
+class FtuiScreen(Screen[Result]):
+    """A full screen. Subclasses give their widgets in `compose_body`."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST_CELLS, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (LEAST_ROWS, "-low"), (30, "-tall")]
+    HELP_TITLE = ""
+
+    @property
+    def ftui(self) -> FtuiApp:
+        """The program, by its own type."""
+        return cast("FtuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_body()
+        yield KeyBar()
+        yield Static(
+            f"This needs a terminal of at least {LEAST_CELLS} by {LEAST_ROWS}; yours is smaller. Make it larger, or "
+            "leave with ctrl+q: what runs goes on.",
+            id="too-small",
+            markup=False,
+        )
+
+    def compose_body(self) -> Iterator[Widget]:
+        """The screen's own widgets."""
+        return iter(())
+
+    def say(self, text: str, *, severity: str = "information") -> None:
+        """Show a short notice. The text may come from outside."""
+        self.notify(text, severity=cast("Any", severity), markup=False)
+
+
+class Dialog(ModalScreen[Result]):
+    """A box over a screen that wants an answer."""
+
+    HORIZONTAL_BREAKPOINTS = FtuiScreen.HORIZONTAL_BREAKPOINTS
+    VERTICAL_BREAKPOINTS = FtuiScreen.VERTICAL_BREAKPOINTS
+
+    @property
+    def ftui(self) -> FtuiApp:
+        """The program, by its own type."""
+        return cast("FtuiApp", self.app)
+
+
+class Plain(Static):
+    """A Static that never parses markup, whatever is put into it."""
+
+    def __init__(self, text: str | Content = "", *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(text, markup=False, id=id, classes=classes)
+
+
+def active_bindings(screen: Screen[Any]) -> list[tuple[str, str, str, bool]]:
+    """(key as shown, description, tooltip, enabled) of every binding that works now, without doubles."""
+    found: dict[tuple[str, str], tuple[str, str, str, bool]] = {}
+    for _, binding, enabled, tooltip in screen.active_bindings.values():
+        if not binding.description or binding.system:
+            continue
+        shown = screen.app.get_key_display(binding)
+        key = (binding.action, binding.description)
+        if key in found:
+            shown = f"{found[key][0]} {shown}"
+        found[key] = (shown, binding.description, tooltip or binding.tooltip, enabled)
+    return list(found.values())

@@ -1,0 +1,261 @@
+"""The dashboard of one run. It reads files only: the run neither needs it nor notices it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from textual import work
+from textual.binding import Binding
+from textual.widget import Widget
+
+from ftui.errors import FtuiError
+from ftui.services.runs import Run, request
+from ftui.tui import run_words
+from ftui.tui.run_feed import RunFeed
+from ftui.tui.run_view import SMOOTHINGS, RunView
+from ftui.tui.screens.base import FtuiScreen
+from ftui.tui.screens.confirm import leave_dialog, stop_dialog
+from ftui.tui.screens.train_panes import fill_pane, make_panes
+from ftui.tui.widgets.lines import Lines
+from ftui.tui.widgets.pane import LOG, LOSS, TITLES, Pane, Panes
+
+TICK_SECONDS = 0.5
+SLICE_SECONDS = 0.03
+"""Reading a long run goes on in slices of this, so that a key press is answered between two of them."""
+_LINGER_SECONDS = 1.5
+
+
+class TrainScreen(FtuiScreen[str]):
+    """Live panels of a run, also of a finished one. Gives "detached", "stopped" or "done" when it is left."""
+
+    HELP_TITLE = "Dashboard"
+    BINDINGS = [
+        Binding("question_mark", "app.help", "Help", key_display="?", id="train.help"),
+        Binding("q", "leave", "Leave", id="train.leave", tooltip="The run goes on without this window"),
+        Binding("s", "stop", "Stop", id="train.stop", tooltip="Saves a checkpoint first"),
+        Binding("f", "full", "Full screen", id="train.full", tooltip="The pane that has the focus"),
+        Binding("space", "freeze", "Freeze", id="train.freeze", tooltip="Hold the picture; the run goes on"),
+        Binding("m", "smooth", "Smoothing", id="train.smooth", tooltip="Of the loss: 0.9, 0.97, none, 0.6"),
+        Binding("e", "export", "Export", id="train.export", tooltip="Write the pane as SVG and CSV, or as text"),
+        Binding("c", "copy", "Copy the pane", show=False, id="train.copy"),
+        Binding("o", "overlay", "Lay another run over", show=False, id="train.overlay"),
+        Binding("slash", "search", "Search the log", show=False, key_display="/", id="train.search"),
+        Binding("p", "pause", "Pause the run", show=False, id="train.pause", tooltip="Frees the GPU; resume later"),
+        Binding("escape", "back", "Back", show=False, id="train.back"),
+        *(
+            Binding(str(n), f"pane({n})", title, show=False, id=f"train.pane{n}")
+            for n, title in enumerate(TITLES, start=1)
+        ),
+    ]
+
+    def __init__(self, run_path: Path, *, exit_when_done: bool = False) -> None:
+        super().__init__()
+        self.feed = RunFeed(Run(run_path))
+        self.exit_when_done = exit_when_done
+        self.overlays: list[tuple[str, RunView]] = []
+        self.frozen = False
+        self._loading = True
+        self._heard_at = time.monotonic()
+        self._stale: set[int] = set()
+
+    def compose_body(self) -> Iterator[Widget]:
+        yield Lines(id="status")
+        yield Panes(make_panes(self.ftui.glyphs))
+        yield Lines(id="tabs")
+
+    def on_mount(self) -> None:
+        self._panes = self.query_one(Panes)
+        self._status, self._tabs = self.query_one("#status", Lines), self.query_one("#tabs", Lines)
+        self._panes.pane(LOSS).body().focus()
+        self.feed.look(force=True)
+        self._load()
+        self.set_interval(TICK_SECONDS, self._tick)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._paint_all)
+
+    # -- reading and painting
+
+    @work(exclusive=True, group="feed")
+    async def _load(self) -> None:
+        """Read what is there, in slices, with a picture now and then."""
+        painted = 0.0
+        while self.feed.drain(SLICE_SECONDS):
+            if time.monotonic() - painted > TICK_SECONDS:
+                self._paint_all()
+                painted = time.monotonic()
+            await asyncio.sleep(0.002)
+        self._loading = False
+        self._paint_all()
+
+    def _tick(self) -> None:
+        if self._loading:
+            return
+        before = self.feed.view.event_count
+        if self.feed.drain(SLICE_SECONDS):
+            self._loading = True
+            self._load()
+        if self.feed.view.event_count != before:
+            self._heard_at = time.monotonic()
+        looked_anew = self.feed.look()
+        changed = self.feed.view.event_count != before or looked_anew
+        self._paint(panes_too=changed)
+        if self.exit_when_done and not self.feed.live and not self._loading:
+            self.exit_when_done = False
+            self.set_timer(_LINGER_SECONDS, lambda: self.leave_as("done"))
+
+    def _paint_all(self) -> None:
+        if self.is_mounted and self.is_current:
+            self._paint(panes_too=True)
+
+    def _paint(self, *, panes_too: bool) -> None:
+        glyphs, width = self.ftui.glyphs, max(1, self._status.size.width)
+        silent = time.monotonic() - self._heard_at
+        with self.app.batch_update():
+            rows = run_words.status_rows(self.feed, self.ftui.clock(), silent, width, glyphs, self._notes())
+            self._status.set_rows(rows)
+            shown = self._panes.shown()
+            if not self.frozen:
+                for number in shown:
+                    if panes_too or number == LOG:
+                        fill_pane(self._panes.pane(number), self.feed, glyphs, self.overlays)
+            self._tabs.set_rows([self._tab_row(shown)])
+
+    def _notes(self) -> str:
+        notes = []
+        if self._loading:
+            notes.append(f"reading {self.feed.fraction_read():.0%}")
+        if self.frozen:
+            notes.append("FROZEN (space goes on)")
+        return "  ".join(notes)
+
+    def _tab_row(self, shown: list[int]) -> tuple[tuple[str, str], ...]:
+        counts = {7: sum(alert.level != "info" for alert in self.feed.view.alerts), 8: len(self.feed.view.samples)}
+        focused = self._focused_pane()
+        row: list[tuple[str, str]] = []
+        for number, title in enumerate(TITLES, start=1):
+            look = "accent" if focused and focused.number == number else "text" if number in shown else "dim"
+            row += [(str(number), look), (f" {title}", look)]
+            if counts.get(number):
+                row.append((f" {counts[number]}", "warn" if number == 7 else look))
+            row.append(("  ", "text"))
+        if sum(len(text) for text, _ in row) - 2 > self._tabs.content_size.width:
+            row = [(" ", look) if text == "  " else (text, look) for text, look in row]
+        return tuple(row)
+
+    # -- what the keys do
+
+    def _focused_pane(self) -> Pane | None:
+        node = self.focused
+        return next((a for a in node.ancestors_with_self if isinstance(a, Pane)), None) if node else None
+
+    def action_pane(self, number: int) -> None:
+        full = number if self._panes.full is not None else None
+        self._panes.choose(number, full)
+        self.call_after_refresh(self._focus_pane, number)
+
+    def _focus_pane(self, number: int) -> None:
+        self._panes.pane(number).body().focus()
+        self._paint_all()
+
+    def action_full(self) -> None:
+        pane = self._focused_pane()
+        number = pane.number if pane else LOSS
+        self._panes.choose(number, None if self._panes.full is not None else number)
+        self.call_after_refresh(self._focus_pane, number)
+
+    def action_freeze(self) -> None:
+        self.frozen = not self.frozen
+        self._paint_all()
+
+    def action_smooth(self) -> None:
+        following = (SMOOTHINGS.index(self.feed.view.smoothing) + 1) % len(SMOOTHINGS)
+        for view in (self.feed.view, *(other for _, other in self.overlays)):
+            view.smooth(SMOOTHINGS[following])
+        self._paint_all()
+
+    def action_search(self) -> None:
+        self.action_pane(LOG)
+        from ftui.tui.widgets.log_pane import LogPane
+
+        self.call_after_refresh(self.query_one(LogPane).action_search)
+
+    def action_back(self) -> None:
+        if self._panes.full is not None:
+            self.action_full()
+        else:
+            self.action_leave()
+
+    @work
+    async def action_leave(self) -> None:
+        if not self.feed.live:
+            self.leave_as("done")
+            return
+        answer = await self.app.push_screen_wait(leave_dialog(self.feed.run.name))
+        if answer == "stop":
+            self._ask("stop")
+            self.leave_as("stopped")
+        elif answer == "detach":
+            self.leave_as("detached")
+
+    def leave_as(self, how: str) -> None:
+        """Leave the dashboard: to the screen below, or the program."""
+        if self.is_current:
+            self.ftui.left_run(self.feed.run.name, how, live=self.feed.live)
+
+    @work
+    async def action_stop(self) -> None:
+        if not self.feed.live:
+            self.say("The run is not alive: nothing to stop.")
+        elif await self.app.push_screen_wait(stop_dialog()) == "stop":
+            self._ask("stop")
+
+    def action_pause(self) -> None:
+        if self.feed.live:
+            self._ask("pause")
+        else:
+            self.say("The run is not alive: nothing to pause.")
+
+    def _ask(self, what: str) -> None:
+        try:
+            request(self.feed.run, what)
+            self.say("Asked for; the trainer saves a checkpoint and ends.")
+        except FtuiError as error:
+            self.say(str(error), severity="error")
+
+    def action_copy(self) -> None:
+        from ftui.tui.screens.train_export import pane_text
+
+        pane = self._focused_pane() or self._panes.pane(LOSS)
+        self.app.copy_to_clipboard(pane_text(pane))
+        self.say("Copied, where your terminal allows it (OSC 52). `e` writes a file.")
+
+    @work
+    async def action_export(self) -> None:
+        from ftui.tui.screens.train_export import export_pane
+
+        pane = self._focused_pane() or self._panes.pane(LOSS)
+        try:
+            paths = export_pane(pane, self.feed.run.name)
+        except OSError as error:
+            self.say(f"Not written: {error.filename}: {error.strerror}", severity="error")
+            return
+        self.say("Written: " + ", ".join(str(path) for path in paths))
+
+    @work
+    async def action_overlay(self) -> None:
+        from ftui.tui.screens.pick_run import PickRunDialog
+
+        taken = {self.feed.run.name, *(name for name, _ in self.overlays)}
+        path = await self.app.push_screen_wait(PickRunDialog(taken))
+        if path is None:
+            return
+        other = RunFeed(Run(path))
+        while other.drain(SLICE_SECONDS):
+            await asyncio.sleep(0.002)
+        other.view.smooth(self.feed.view.smoothing)
+        self.overlays.append((path.name, other.view))
+        self._paint_all()

@@ -1,0 +1,186 @@
+"""The nine panes of the dashboard, and how each is filled from a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+
+from ftui.core.events import Sample
+from ftui.core.text import safe
+from ftui.tui import run_words
+from ftui.tui.glyphs import Glyphs
+from ftui.tui.run_feed import RunFeed
+from ftui.tui.run_view import RunView
+from ftui.tui.series import Series
+from ftui.tui.widgets.braille_chart import BrailleChart, Curve
+from ftui.tui.widgets.fact_table import FactTable
+from ftui.tui.widgets.lines import Row
+from ftui.tui.widgets.log_pane import LogPane
+from ftui.tui.widgets.meter import Meters
+from ftui.tui.widgets.pane import ALERTS, FIGURES, LOG, LOSS, MEMORY, NORM, RATE, SAMPLES, SPEED, Pane
+from ftui.tui.widgets.text_pane import TextPane
+
+OVERLAY_LOOKS = ("third", "ok", "warn", "accent")
+_ROOM_FOR_CHART = 12
+
+
+class MemoryPane(Vertical):
+    """Meters, and where there is room memory over time below them."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.meters = Meters(glyphs=glyphs, empty="No memory figures yet: the supervisor samples once a second.")
+        self.meters.can_focus = True
+        self.chart = BrailleChart(glyphs=glyphs, unit=" GiB", axis="seconds")
+
+    def compose(self) -> ComposeResult:
+        yield self.meters
+        yield self.chart
+
+    def on_resize(self) -> None:
+        self.chart.display = self.size.height >= _ROOM_FOR_CHART
+
+
+class SamplesPane(TextPane):
+    """Generations, one at a time, beside the base model's."""
+
+    BINDINGS = [
+        Binding("left", "turn(-1)", "Earlier sample", show=False, id="samples.earlier"),
+        Binding("right", "turn(1)", "Later sample", show=False, id="samples.later"),
+    ]
+    back = 0
+    """How many samples before the newest one is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(empty="No samples yet: they come with each evaluation (eval.samples in the plan).")
+        self._samples: Sequence[Sample] = ()
+
+    def fill(self, samples: Sequence[Sample]) -> str:
+        """Show the chosen sample; gives the note for the pane's title."""
+        self._samples = samples
+        if not samples:
+            return ""
+        self.back = min(self.back, len(samples) - 1)
+        sample = samples[len(samples) - 1 - self.back]
+        self.show(sample_rows(sample))
+        return f"{len(samples) - self.back} of {len(samples)}, step {sample.step}"
+
+    def action_turn(self, by: int) -> None:
+        self.back = max(0, min(len(self._samples) - 1, self.back - by))
+        note = self.fill(self._samples)
+        if isinstance(self.parent, Pane):
+            self.parent.say(note)
+        self.scroll_home(animate=False)
+
+
+def sample_rows(sample: Sample) -> list[Row]:
+    """Prompt, base, tuned and reference, each under its name."""
+    rows: list[Row] = []
+    for name, text, look in (
+        ("Prompt", sample.prompt, "text"),
+        ("Base", sample.base_output, "dim"),
+        ("Tuned", sample.output, "strong"),
+        ("Reference", sample.reference, "dim"),
+    ):
+        if text:
+            lines = safe(text, newlines=True, tabs=True).split("\n")
+            rows.append(((f"{name:<10}", "accent"), (lines[0], look)))
+            rows += [((" " * 10, "text"), (line, look)) for line in lines[1:]]
+    return rows
+
+
+def make_panes(glyphs: Glyphs) -> list[Pane]:
+    """The panes 1 to 9, empty."""
+
+    def chart(empty: str, unit: str = "") -> BrailleChart:
+        return BrailleChart(glyphs=glyphs, empty=empty, unit=unit)
+
+    facts = FactTable(columns=3, empty="No figures yet.")
+    facts.can_focus = True
+    return [
+        Pane(LOSS, chart("No loss yet: the first step comes after loading, tokenizing and the base score.")),
+        Pane(RATE, chart("No learning rate yet.")),
+        Pane(NORM, chart("No gradient norm yet.")),
+        Pane(SPEED, chart("No throughput yet.", " tok/s")),
+        Pane(MEMORY, MemoryPane(glyphs)),
+        Pane(FIGURES, facts),
+        Pane(ALERTS, TextPane(empty="Nothing to worry about so far.")),
+        Pane(SAMPLES, SamplesPane()),
+        Pane(LOG, LogPane(empty="The log is empty so far.")),
+    ]
+
+
+def fill_pane(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    """Show the run's present figures in the pane. Filling an unchanged pane costs little and sends nothing."""
+    _FILL[pane.number](pane, feed, glyphs, overlays)
+
+
+def _loss(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    view = feed.view
+    loss, held_out, probe = view.train.get("loss"), view.evals.get("eval_loss"), view.evals.get("probe_loss")
+    smooth = view.smoothing > 0
+    curves = []
+    if loss:
+        curves.append(_curve("train", loss, "faint" if smooth else "bright"))
+    if held_out:
+        curves.append(Curve("eval", held_out.xs, held_out.ys, "second", points=True, glyph=glyphs.point))
+    if loss and smooth:
+        curves.append(_curve("smoothed", view.loss_average, "bright"))
+    for index, (name, other) in enumerate(overlays):
+        letter, series = chr(ord("A") + index), other.loss_average
+        curves.append(Curve(f"{letter} {name}", series.xs, series.ys, OVERLAY_LOOKS[index % 4], ends=letter))
+    if probe:
+        curves.append(Curve("general", probe.xs, probe.ys, "third", points=True, glyph="+", line=False))
+    pane.query_one(BrailleChart).show(curves, view.steps_total or None)
+    pane.say("" if not loss else f"smoothing {view.smoothing:g}" if view.smoothing else "no smoothing")
+
+
+def _metric(name: str) -> Callable[[Pane, RunFeed, Glyphs, Sequence[tuple[str, RunView]]], None]:
+    def fill(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+        series = feed.view.train.get(name)
+        curves = [_curve("", series, "bright")] if series else []
+        pane.query_one(BrailleChart).show(curves, feed.view.steps_total or None)
+
+    return fill
+
+
+def _memory(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    body = pane.query_one(MemoryPane)
+    body.meters.show(run_words.gauges(feed))
+    devices = [device for _, device in sorted(feed.view.gpus.items())] or ([feed.view.host] if feed.view.host else [])
+    curves = []
+    for index, device in enumerate(devices[:4]):
+        in_gib = [value / 2**30 for value in device.over_time.ys]
+        curves.append(Curve(device.name, device.over_time.xs, in_gib, ("bright", "second", "third", "ok")[index]))
+    if body.chart.display:
+        body.chart.show(curves)
+
+
+def _figures(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    pane.query_one(FactTable).show(run_words.figures(feed))
+
+
+def _alerts(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    pane.query_one(TextPane).show(run_words.alert_rows(list(feed.view.alerts), glyphs))
+    pane.say(run_words.alert_count(feed))
+
+
+def _samples(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    pane.say(pane.query_one(SamplesPane).fill(feed.view.samples))
+
+
+def _log(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    pane.query_one(LogPane).add(feed.log_lines())
+
+
+def _curve(name: str, series: Series, look: str) -> Curve:
+    return Curve(name, series.xs, series.ys, look)
+
+
+_FILL = {
+    LOSS: _loss, RATE: _metric("learning_rate"), NORM: _metric("grad_norm"), SPEED: _metric("tokens_per_second"),
+    MEMORY: _memory, FIGURES: _figures, ALERTS: _alerts, SAMPLES: _samples, LOG: _log,
+}  # fmt: skip

@@ -1,0 +1,132 @@
+"""The first screen: begin, go on with a draft, look at a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import work
+from textual.binding import Binding
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from ftui.core.text import duration
+from ftui.tui.screens.base import FtuiScreen, Plain
+from ftui.tui.state import STAGE_TITLES
+
+REFRESH_SECONDS = 3.0
+EMPTY = "No runs yet. Press n to begin with your own question, or d to see a whole run on data that ships with ftui."
+
+
+class WelcomeScreen(FtuiScreen[None]):
+    """What there is, and what one can begin."""
+
+    HELP_TITLE = "Welcome"
+    BINDINGS = [
+        Binding("question_mark", "app.help", "Help", key_display="?", id="welcome.help"),
+        Binding("enter", "open", "Open", id="welcome.open"),
+        Binding("n", "new", "New", id="welcome.new", tooltip="From the first question to a running plan"),
+        Binding("g", "draft", "Go on", id="welcome.draft", tooltip="With the draft that was left"),
+        Binding("d", "demo", "Demo", id="welcome.demo", tooltip="The whole path on shipped data, no questions"),
+        Binding("ctrl+p", "app.command_palette", "Commands", key_display="^p", id="welcome.palette"),
+        Binding("q", "quit", "Quit", id="welcome.quit"),
+    ]
+
+    @dataclass
+    class RunsListed(Message):
+        """The list of runs was read: (run, status, step, steps_total, verdict, path) each."""
+
+        runs: list[tuple[Path, Content]]
+        draft: str
+
+    def compose_body(self) -> Iterator[Widget]:
+        yield Plain(
+            Content.assemble(("ftui", "bold $text-primary"), "  from the question to the proof"),
+            id="headline",
+        )
+        yield OptionList(id="choices", markup=False, compact=True)
+        yield Plain("", id="note")
+
+    def on_mount(self) -> None:
+        self._runs: list[tuple[Path, Content]] = []
+        self._draft = ""
+        self._show()
+        self.query_one(OptionList).focus()
+        self.call_after_refresh(self._list_runs)
+        self.set_interval(REFRESH_SECONDS, self._list_runs)
+
+    def on_screen_resume(self) -> None:
+        self._list_runs()
+
+    @work(thread=True, exclusive=True, group="runs")
+    def _list_runs(self) -> None:
+        from ftui.services.drafts import load_draft
+        from ftui.services.runs import list_runs
+        from ftui.tui.screens.pick_run import run_line
+
+        draft = load_draft()
+        words = ""
+        if draft is not None:
+            age = (self.ftui.clock() - draft.saved).total_seconds()
+            words = f"{STAGE_TITLES.get(draft.stage, draft.stage)}, saved {duration(max(0.0, age))} ago"
+        runs = [(Path(run.path), run_line(run, 76)) for run in list_runs()]
+        self.post_message(self.RunsListed(runs, words))
+
+    def on_welcome_screen_runs_listed(self, event: RunsListed) -> None:
+        if event.runs != self._runs or bool(event.draft) != bool(self._draft):
+            self._runs, self._draft = event.runs, event.draft
+            self._show()
+
+    def _show(self) -> None:
+        choices = self.query_one(OptionList)
+        kept = choices.highlighted
+        options = [
+            Option(_choice("n", "Begin: is fine-tuning what I need, and how?"), id="new"),
+            Option(_choice("d", "Demo: the whole path on shipped data, about a minute"), id="demo"),
+        ]
+        if self._draft:
+            options.insert(0, Option(_choice("g", f"Go on where you were: {self._draft}"), id="draft"))
+        choices.clear_options()
+        choices.add_options(options)
+        if self._runs:
+            choices.add_option(None)
+            choices.add_options(Option(line, id=f"run-{index}") for index, (_, line) in enumerate(self._runs))
+        choices.highlighted = min(kept or 0, choices.option_count - 1)
+        self.query_one("#note", Plain).update("" if self._runs else EMPTY)
+        self.refresh_bindings()
+
+    # -- what the keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "draft" or bool(getattr(self, "_draft", ""))
+
+    def action_open(self) -> None:
+        self.query_one(OptionList).action_select()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        chosen = event.option_id or ""
+        if chosen.startswith("run-"):
+            self.ftui.open_run(self._runs[int(chosen.removeprefix("run-"))][0])
+        elif chosen in ("new", "draft", "demo"):
+            getattr(self, f"action_{chosen}")()
+
+    def action_new(self) -> None:
+        self.ftui.begin()
+
+    def action_draft(self) -> None:
+        self.ftui.go_on()
+
+    def action_demo(self) -> None:
+        self.ftui.open_demo()
+
+    def action_quit(self) -> None:
+        self.app.exit(0)
+
+
+def _choice(key: str, words: str) -> Content:
+    return Content.assemble((f"{key} ", "bold $text-accent"), words)
