@@ -73,6 +73,15 @@ class Rendered:
         return self.labels_mask.index(True) if True in self.labels_mask else len(self.ids)
 
     @property
+    def pieces(self) -> list[tuple[str, int, bool]]:
+        """Per token its characters, its id, and whether it is trained; a character in several tokens is the first's."""
+        shown, last = [], (-1, -1)
+        for token, offset, trained in zip(self.ids, self.offsets, self.labels_mask, strict=True):
+            shown.append(("" if offset == last else self.text[offset[0] : offset[1]], token, trained))
+            last = offset
+        return shown
+
+    @property
     def trained_text(self) -> tuple[str, ...]:
         return tuple(self.text[span.start : span.end] for span in self.spans)
 
@@ -136,7 +145,7 @@ def render_completion(dialect: Dialect, prompt: str, completion: str, options: O
 
 
 def render_text(dialect: Dialect, text: str, options: Options = Options()) -> Rendered:
-    """Write a text as it stands between begin-of-text and end-of-text; all of it is trained. Too long: cut at its end."""
+    """Write a text as it stands between begin-of-text and end-of-text, all trained; too long: cut at its end."""
     draft = _with_edges(dialect, text, 0)
     limit, total = options.max_length, len(draft.ids)
     if limit is None or total <= limit:
