@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from ftui.core.events import Alert, Done, Event, Failed
 
 RECENT_STEPS = 50
 """Time left rests on this many last steps: a run that slowed down must not be judged by its first hour."""
@@ -94,3 +96,24 @@ def downsample(xs: Sequence[float], ys: Sequence[float | None], columns: int) ->
         old = buckets[index]
         buckets[index] = Column(y, y, y, y) if old is None else Column(min(old.low, y), max(old.high, y), old.first, y)
     return buckets
+
+
+def settled(events: Iterable[Event]) -> list[Event]:
+    """The events of one trainer file as if nothing had been done twice.
+
+    A trainer that goes on from the checkpoint of step N says so with an Alert of code "resumed" and step N; everything
+    told before that about later steps is void. What has no step (phases, the end of an attempt) stays.
+    """
+    kept: list[Event] = []
+    for event in events:
+        if isinstance(event, Alert) and event.code == "resumed" and event.step is not None:
+            back_to = event.step
+            kept = [old for old in kept if _step_of(old) <= back_to]
+        kept.append(event)
+    return kept
+
+
+def _step_of(event: Event) -> int:
+    step = getattr(event, "step", None)
+    # The end of an attempt carries the step it reached, and stays true.
+    return 0 if step is None or isinstance(event, Done | Failed) else step

@@ -1,0 +1,343 @@
+"""The training loop as ftui wants it, laid over any TRL trainer: events, checkpoints, guards, stopping, exact resume.
+
+`watched(SFTTrainer)` is that trainer with its loop unchanged; only what surrounds a step is ftui's. Everything that is
+not training (evaluation, probe, samples, checks) leaves the random numbers as it found them, so a run gives the losses
+of the bare trainer, and a resumed run those of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from transformers import PrinterCallback, TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
+
+from ftui.core.events import Checkpoint, Eval, Memory, Step
+from ftui.trainer import checkpoints, guards
+from ftui.trainer.job import Job
+from ftui.trainer.progress import Progress
+
+MEMORY_SECONDS = 1.0
+"""Memory events are at least this far apart."""
+
+
+@contextlib.contextmanager
+def untouched_randomness() -> Iterator[None]:
+    """Give every random generator back as it was."""
+    python, numbers = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+    random.setstate(python)
+    numpy.random.set_state(numbers)
+
+
+class KeepRows:
+    """A collator that lets the numbers of the rows travel with their batch, so that a bad batch can be named."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __call__(self, examples: list[dict[str, Any]]) -> Any:
+        rows = [example.get("row") for example in examples]
+        batch = self.inner([{key: value for key, value in e.items() if key != "row"} for e in examples])
+        if isinstance(batch, dict) and rows and rows[0] is not None:
+            # Packed sequences carry one number per token.
+            flat = [sorted(set(row)) if isinstance(row, list) else [row] for row in rows]
+            batch["row"] = torch.tensor([number for some in flat for number in some])
+        return batch
+
+
+def watched(trainer_class: type[Any]) -> type[Any]:
+    """`trainer_class` with ftui's checkpoints, guards and pre-tokenised rows."""
+    return type(f"Watched{trainer_class.__name__}", (Watched, trainer_class), {"_name": trainer_class._name})
+
+
+class Watched:
+    """What `watched` puts in front of a TRL trainer. Not to be used alone."""
+
+    job: Job
+    progress: Progress
+    narrator: Narrator
+    last_rows: list[int]
+    checked_gradients = False
+
+    def watch(self: Any, job: Job, better: str, greater_is_better: bool = False) -> None:
+        """Connect the trainer with its job. better: the evaluation metric that chooses the best checkpoint."""
+        self.job, self.last_rows = job, []
+        self.progress = Progress(metric=better, greater_is_better=greater_is_better)
+        self.narrator = Narrator(self)
+        self.add_callback(self.narrator)
+        self.remove_callback(PrinterCallback)  # the events say it all, the log is for what goes wrong
+        self.data_collator = KeepRows(self.data_collator)
+
+    # -- rows are tokens already --------------------------------------------------------------------------------------
+
+    def _prepare_dataset(self: Any, dataset: Any, *_: Any, **__: Any) -> Any:
+        return dataset
+
+    def training_step(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._note_rows(inputs)
+        loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        guards.refuse_bad_loss(loss, self.state.global_step + 1, self.last_rows)
+        return loss
+
+    def prediction_step(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(inputs, dict):
+            inputs.pop("row", None)
+        if self.job.stop.asked:
+            raise EvaluationCut
+        return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+
+    def _note_rows(self: Any, inputs: Any) -> None:
+        rows = inputs.pop("row", None) if isinstance(inputs, dict) else None
+        if rows is None:
+            return
+        if self.narrator.new_step:
+            self.last_rows, self.narrator.new_step = [], False
+        self.last_rows += rows.tolist()
+
+    # -- guards -------------------------------------------------------------------------------------------------------
+
+    def _clip_grad_norm(self: Any, model: Any) -> Any:
+        norm = super()._clip_grad_norm(model)  # type: ignore[misc]
+        step = self.state.global_step + 1
+        if not self.checked_gradients:
+            guards.refuse_no_gradient(self.model, step)
+            self.checked_gradients = True
+        # Under fp16 the scaler meets infinite gradients on its way to a good scale, and skips those steps.
+        if norm is not None and not self.args.fp16:
+            guards.refuse_bad_gradient(norm, step, self.last_rows)
+        return norm
+
+    # -- evaluation ---------------------------------------------------------------------------------------------------
+
+    def evaluate(self: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        self.job.phase("evaluating", "held-out rows")
+        with untouched_randomness():
+            try:
+                metrics: dict[str, float] = super().evaluate(*args, **kwargs)  # type: ignore[misc]
+            except EvaluationCut:
+                # Asked to stop in the middle: the step is done and can be saved, the evaluation is not.
+                metrics = {}
+                self.control.should_save = self.control.should_training_stop = True
+        self.model.train()
+        if not self.job.stop.asked:
+            self.job.phase("training")
+        return metrics
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------
+
+    def _save_checkpoint(self: Any, model: Any, trial: Any) -> None:
+        job, step = self.job, self.state.global_step
+        folder = job.folder / "checkpoints"
+        self.job.phase("saving", f"checkpoint of step {step + job.step_offset}")
+        first = self.is_world_process_zero()
+        temporary = folder / f".saving-step-{step}"
+        if first:
+            reserve = job.plan.recovery.disk_reserve_mib << 20
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            checkpoints.refuse_full_disk(folder, self.narrator.checkpoint_bytes, reserve, step)
+            checkpoints.begin(folder, step)
+        self.accelerator.wait_for_everyone()
+        self.save_model(str(temporary), _internal_call=True)
+        self._save_optimizer_and_scheduler(str(temporary))
+        self._save_scaler(str(temporary))
+        self._save_rng_state(str(temporary))
+        self.accelerator.wait_for_everyone()
+        if first:
+            self.state.save_to_json(str(temporary / TRAINER_STATE_NAME))
+            self.progress.seconds = self.narrator.seconds()
+            saved = checkpoints.seal(temporary, step, self.progress.to_mapping())
+            best = self.progress.best_step
+            checkpoints.retain(folder, job.plan.train.keep_checkpoints, best)
+            self.narrator.checkpoint_bytes = saved.size_bytes
+            path = str(saved.path.relative_to(job.run_folder))
+            job.emit(Checkpoint(step, path, saved.size_bytes, best=best == step))
+        self.accelerator.wait_for_everyone()
+        self.job.phase("training")
+
+    def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: Any = None) -> None:
+        from accelerate.utils import is_peft_model
+
+        if not is_peft_model(self.model) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            return
+        # peft's load_adapter would raise sixteen-bit adapters to fp32: the weights must come back as they were.
+        from peft import set_peft_model_state_dict
+        from safetensors.torch import load_file
+
+        for name in self.model.peft_config:
+            folder = Path(resume_from_checkpoint) / ("" if name == "default" else name)
+            weights = load_file(str(folder / "adapter_model.safetensors"))
+            set_peft_model_state_dict(self.model, weights, adapter_name=name)
+
+    def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+        if checkpoint is None or self.lr_scheduler is None or not hasattr(self.lr_scheduler, "base_lrs"):
+            return
+        # A rewind halves the learning rate; the checkpoint brings the old one back with it.
+        before = max(self.lr_scheduler.base_lrs, default=0.0)
+        if before and before != self.args.learning_rate:
+            ratio = self.args.learning_rate / before
+            self.lr_scheduler.base_lrs = [rate * ratio for rate in self.lr_scheduler.base_lrs]
+            for group in self.optimizer.param_groups:
+                group["lr"] *= ratio
+                group["initial_lr"] = group.get("initial_lr", before) * ratio
+            self.lr_scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+
+class EvaluationCut(Exception):
+    """The run was asked to stop while it evaluated."""
+
+
+class Narrator(TrainerCallback):
+    """Tells what happens, and decides when to evaluate a last time, to stop early and to stop on request."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.trainer, self.job = trainer, trainer.job
+        self.new_step = True
+        self.checkpoint_bytes = 0
+        self.started = time.monotonic()
+        self.step_started = 0.0
+        self.waited: list[float] = []
+        self.tokens_before = 0
+        self.memory_told = 0.0
+        self.watchers: list[Any] = []
+        """Called as watcher(step, metrics) at each evaluation; may add metrics."""
+
+    def seconds(self) -> float:
+        """Seconds of training so far, over all attempts that led here."""
+        return self.trainer.progress.seconds_before + time.monotonic() - self.started
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.started = time.monotonic()
+        self.job.stop.stepping = True
+        self.job.phase("training", f"step {state.global_step + self.job.step_offset}")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.job.stop.stepping = False
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.step_started = time.perf_counter()
+        self.new_step = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.waited.append(time.perf_counter() - self.step_started)
+        guards.refuse_dead_adapter(self.trainer, state.global_step)
+        last = state.global_step >= state.max_steps
+        if last and args.eval_strategy != "no":
+            control.should_evaluate = True
+        if self.job.stop.asked:
+            control.should_evaluate = False
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        seconds = sum(self.waited)
+        done = int(logs.get("num_tokens", 0))
+        new = done - self.tokens_before
+        self.tokens_before = done
+        self.trainer.progress.tokens += new
+        metrics: dict[str, float | None] = {
+            _METRIC_NAMES.get(key, key): value
+            for key, value in logs.items()
+            if key not in _NOT_METRICS and isinstance(value, int | float)
+        }
+        if seconds:
+            metrics["step_seconds"] = seconds / len(self.waited)
+            metrics["tokens_per_second"] = new / seconds
+        self.waited = []
+        self.trainer.progress.note_loss(state.global_step, logs["loss"])
+        self.job.emit(
+            Step(
+                state.global_step, state.max_steps, round(state.epoch or 0.0, 4), self.trainer.progress.tokens, metrics
+            )
+        )
+        guards.refuse_hopeless(self.trainer.progress, state.global_step, self.trainer.last_rows, self.job)
+        self.tell_memory(state.global_step)
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        progress, step = self.trainer.progress, state.global_step
+        told: dict[str, float | None] = {
+            key if key == "eval_loss" or not key.startswith("eval_") else _eval_name(key): value
+            for key, value in (metrics or {}).items()
+            if isinstance(value, int | float) and key not in _NOT_EVAL
+        }
+        for watcher in self.watchers:
+            watcher(step, told)
+        self.job.emit(Eval(step, round(state.epoch or 0.0, 4), progress.tokens, told))
+        if progress.note_evaluation(step, told):
+            control.should_save = True
+        for alert in progress.alerts():
+            self.job.emit(alert)
+        patience = self.job.plan.train.early_stopping_patience
+        if step and patience and progress.evaluations_since_best() >= patience:
+            words = f"{progress.metric} has not become better for {patience} evaluations; the best was step"
+            self.job.warn("early_stopping", f"{words} {progress.best_step}. Training stops here.", step=step)
+            control.should_training_stop = True
+            control.should_save = True
+
+    def tell_memory(self, step: int) -> None:
+        """Report what the training holds now, at most once a second."""
+        moment = time.monotonic()
+        if moment - self.memory_told < MEMORY_SECONDS and step > 2:
+            return
+        self.memory_told = moment
+        if torch.cuda.is_available():
+            event = Memory(
+                step,
+                allocated_bytes=torch.cuda.memory_allocated(),
+                allocated_peak_bytes=torch.cuda.max_memory_allocated(),
+                reserved_bytes=torch.cuda.memory_reserved(),
+                host_rss_bytes=_resident_bytes(),
+            )
+        else:
+            held = _held_bytes(self.trainer.model, self.trainer.optimizer)
+            event = Memory(step, host_rss_bytes=_resident_bytes(), tensors_bytes=held)
+        self.job.emit(event)
+
+
+_METRIC_NAMES = {"mean_token_accuracy": "token_accuracy"}
+_NOT_METRICS = ("epoch", "num_tokens", "step", "total_flos")
+_NOT_EVAL = (
+    "epoch",
+    "eval_num_tokens",
+    "eval_samples_per_second",
+    "eval_steps_per_second",
+    "eval_model_preparation_time",
+)
+
+
+def _eval_name(key: str) -> str:
+    name = key.removeprefix("eval_")
+    return {"runtime": "eval_seconds", "mean_token_accuracy": "token_accuracy"}.get(name, name)
+
+
+def _resident_bytes() -> int | None:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        import os
+
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _held_bytes(model: Any, optimizer: Any) -> int:
+    """Bytes of weights, gradients and optimizer state."""
+    total = 0
+    for tensor in (*model.parameters(), *model.buffers()):
+        total += tensor.numel() * tensor.element_size()
+        if getattr(tensor, "grad", None) is not None:
+            total += tensor.grad.numel() * tensor.grad.element_size()
+    for state in getattr(optimizer, "state", {}).values():
+        total += sum(t.numel() * t.element_size() for t in state.values() if isinstance(t, torch.Tensor))
+    return total

@@ -1,0 +1,204 @@
+"""The model: loaded in the type and with the kernel that the plan and the device agree on, and what LoRA adds to it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from ftui.core.plan import Plan
+from ftui.trainer.failure import TrainerError
+from ftui.trainer.job import Job
+
+_DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+
+
+def precision_of(plan: Plan) -> str:
+    """bf16, bf16-mixed, fp16-mixed or fp32: what the plan says, or for `auto` what the device is good at."""
+    import torch
+
+    asked = plan.train.precision
+    if asked == "auto":
+        if not torch.cuda.is_available():
+            return "fp32"  # CPUs emulate bf16 slowly, and tests want exact sums
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16-mixed"
+    if asked == "fp16-mixed" and not torch.cuda.is_available():
+        raise TrainerError(
+            "This precision needs a GPU", "train.precision is fp16-mixed, and no GPU is there", "Use fp32 or auto."
+        )
+    if asked in ("bf16", "bf16-mixed") and torch.cuda.is_available() and not torch.cuda.is_bf16_supported(False):
+        name = torch.cuda.get_device_name(0)
+        raise TrainerError(
+            "This GPU has no bf16", f"train.precision is {asked}; the GPU is a {name}", "Use fp16-mixed."
+        )
+    return asked
+
+
+def weights_dtype(plan: Plan) -> str:
+    """Type that the weights are held in: trained weights under autocast are fp32, frozen ones 16 bit."""
+    if plan.model.dtype != "auto":
+        return plan.model.dtype
+    precision, frozen = precision_of(plan), plan.method.technique != "full"
+    match precision:
+        case "bf16":
+            return "bfloat16"
+        case "bf16-mixed" if frozen:
+            return "bfloat16"
+        case "fp16-mixed" if frozen:
+            return "float16"
+    return "float32"
+
+
+def attention_of(plan: Plan) -> str:
+    """transformers' name of the attention kernel; `auto` takes flash attention where it is installed and can run."""
+    import torch
+
+    asked = plan.train.attention
+    flash_installed = importlib.util.find_spec("flash_attn") is not None
+    can_flash = torch.cuda.is_available() and flash_installed and precision_of(plan) != "fp32"
+    if asked == "flash" and not can_flash:
+        why = "flash_attn is not installed" if torch.cuda.is_available() else "it runs on GPUs only"
+        raise TrainerError("Flash attention cannot be used", f"train.attention is flash: {why}", "Use sdpa or auto.")
+    if asked == "flash" or (asked == "auto" and can_flash):
+        return "flash_attention_2"
+    return "eager" if asked == "eager" else "sdpa"
+
+
+def quantisation_of(plan: Plan) -> Any | None:
+    """bitsandbytes' settings for QLoRA; None for everything else."""
+    if plan.method.technique != "qlora":
+        return None
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainerError("QLoRA needs bitsandbytes", "it is not installed", "pip install 'ftui-wizard[train]'")
+    if plan.method.quant == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    compute = {"bf16": torch.bfloat16, "bf16-mixed": torch.bfloat16, "fp16-mixed": torch.float16}
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=plan.method.quant == "nf4-dq",
+        bnb_4bit_compute_dtype=compute.get(precision_of(plan), torch.float32),
+    )
+
+
+def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any:
+    """The model of the job (or of `folder`), on this process's device, without an adapter of its own.
+
+    kind: causal writes text; reward gives one number for a conversation (its head is new, and trained).
+    Raises TrainerError where the folder holds no model, or one that brings its own code.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    plan, folder = job.plan, folder or job.base
+    settings: dict[str, Any] = {
+        "dtype": getattr(torch, _DTYPES[weights_dtype(plan)]),
+        "attn_implementation": attention_of(plan),
+        "trust_remote_code": plan.model.trust_remote_code,
+        "use_safetensors": True,
+    }
+    if (quantisation := quantisation_of(plan)) is not None:
+        settings["quantization_config"] = quantisation
+    if torch.cuda.is_available():
+        settings["device_map"] = {"": torch.cuda.current_device()} if plan.train.sharding in ("none", "ddp") else None
+    loader: Any = AutoModelForCausalLM
+    if kind == "reward":
+        loader = AutoModelForSequenceClassification
+        settings["num_labels"] = 1
+        if quantisation is not None:
+            # The head is new and must learn: it is not among the weights that are stored in four bits.
+            quantisation.llm_int8_skip_modules = ["score"]
+    try:
+        model = loader.from_pretrained(folder, **settings)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise _cannot_load(folder, error) from None
+    job.effective.update(
+        {
+            "model.dtype": weights_dtype(plan),
+            "train.precision": precision_of(plan),
+            "train.attention": model.config._attn_implementation,
+            "device": str(model.device),
+        }
+    )
+    return model
+
+
+def adapter_of(job: Job, model: Any, kind: str = "causal") -> Any | None:
+    """peft's settings for the plan's LoRA; None for full fine-tuning and where an adapter is already there.
+
+    Raises TrainerError where a target matches no module of the model, and names what is there.
+    """
+    method = job.plan.method
+    if method.technique == "full" or getattr(model, "peft_config", None):
+        return None
+    from peft import LoraConfig
+
+    targets: Any = list(method.lora_targets)
+    if targets == ["all-linear"]:
+        targets = "all-linear"
+    else:
+        _refuse_unknown_modules(model, targets, "method.lora_targets")
+    _refuse_unknown_modules(model, method.modules_to_save, "method.modules_to_save")
+    return LoraConfig(
+        task_type="SEQ_CLS" if kind == "reward" else "CAUSAL_LM",
+        r=method.lora_rank,
+        lora_alpha=method.lora_alpha,
+        lora_dropout=method.lora_dropout,
+        target_modules=targets,
+        modules_to_save=list(method.modules_to_save) or None,
+        use_rslora=method.rslora,
+        use_dora=method.dora,
+    )
+
+
+def with_adapter(job: Job, model: Any, kind: str = "causal") -> Any:
+    """The model with the adapter of the stage before, ready to be trained on; the model itself where there is none."""
+    if job.adapter is None or kind == "reward":
+        return model
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(job.adapter), is_trainable=True)
+
+
+def linear_modules(model: Any) -> list[str]:
+    """Last names of the linear modules, which LoRA can target: q_proj, down_proj, ..."""
+    import torch
+
+    names = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) or type(module).__name__ in ("Linear4bit", "Linear8bitLt", "Conv1D")
+    }
+    return sorted(names)
+
+
+def _refuse_unknown_modules(model: Any, wanted: list[str], field: str) -> None:
+    names = [name for name, _ in model.named_modules()]
+    for target in wanted:
+        if not any(name == target or name.endswith(f".{target}") for name in names):
+            shown = ", ".join(linear_modules(model))
+            raise TrainerError(
+                "A module is not in the model",
+                f"{field} names {target}, which matches nothing",
+                f"Linear modules of this model are: {shown}.",
+                reason="data",
+            )
+
+
+def _cannot_load(folder: str, error: Exception) -> TrainerError:
+    words = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "trust_remote_code" in str(error) or "custom code" in str(error):
+        return TrainerError(
+            "The model brings its own code",
+            f"{folder} needs trust_remote_code",
+            "Read that code first; then set model.trust_remote_code.",
+            reason="data",
+        )
+    if not Path(folder).is_dir():
+        words = "there is no such folder"
+    elif "safetensors" in words and list(Path(folder).glob("*.bin")):
+        words = "it has pickled weights (.bin) only, which can run code when they are loaded"
+    return TrainerError("The model cannot be loaded", f"{folder}: {words}", reason="data")
