@@ -119,7 +119,7 @@ def _split(dialect: Dialect, plain: str, pieces: list[str], open_answer: str, ha
     single-turn render.
     """
     start_user, after_user = plain.split(_content(1), 1)
-    between_user_answer = pieces[2] if has_system else pieces[2]
+    between_user_answer = pieces[2]
     if not between_user_answer.endswith(open_answer):
         raise _no_wrapping("an answer in the middle begins otherwise than the one that is asked for")
     user_after = between_user_answer[: len(between_user_answer) - len(open_answer)]
