@@ -127,7 +127,17 @@ class Panes(Widget):
         if number not in arrange_panes(self.size.width, self.size.height, self.slot, None):
             self.slot = number
         self.full = full
-        self.refresh(layout=True)
+        self._show_placed()
+
+    def on_resize(self) -> None:
+        self._show_placed()
+
+    def _show_placed(self) -> None:
+        """Hide the panes without a place, so that Tab does not lead into them, and place the others anew."""
+        shown = self.shown()
+        for pane in self._panes:
+            pane.display = pane.number in shown
+        self._panes[shown[0] - 1].refresh(layout=True)
 
     def pane(self, number: int) -> Pane:
         """The pane of that number."""
