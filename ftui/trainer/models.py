@@ -115,6 +115,11 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
         model = loader.from_pretrained(folder, **settings)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise _cannot_load(folder, error) from None
+    for module in model.modules():
+        # On CPUs with AVX512-BF16 bitsandbytes repacks the weights at the first evaluation into a form that has no
+        # backward pass: every gradient after it would be silently wrong.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     job.effective.update(
         {
             "model.dtype": weights_dtype(plan),

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftui.core.metrics import Column, downsample, ema, eta_seconds, tokens_per_second
+from ftui.core.events import Alert, Checkpoint, Failed, Phase, Step
+from ftui.core.metrics import Column, downsample, ema, eta_seconds, settled, tokens_per_second
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -97,3 +98,13 @@ def test_downsample_loses_no_extreme(ys: list[float], columns: int) -> None:
     assert min(b.low for b in buckets) == min(ys)
     assert max(b.high for b in buckets) == max(ys)
     assert (buckets[0].first, buckets[-1].last) == (ys[0], ys[-1])
+
+
+def test_settled_takes_back_what_a_resume_does_again() -> None:
+    def step(number: int, loss: float) -> Step:
+        return Step(number, 4, 0.0, number, {"loss": loss})
+
+    first = [Phase("training"), step(1, 3.0), step(2, 2.0), Checkpoint(2, "checkpoints/step-2", 1), step(3, 9.0)]
+    again = [Failed("nan", "", step=3), Alert("info", "resumed", "Going on from step 2.", step=2), step(3, 1.5)]
+    assert settled([*first, *again]) == [*first[:4], *again]
+    assert settled(first) == first
