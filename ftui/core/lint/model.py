@@ -30,8 +30,8 @@ from typing import Any, Literal, Protocol
 
 from ftui.core.formats import Format
 from ftui.core.lint.excerpt import excerpt_of
-from ftui.core.secrets import marks_of
 from ftui.core.render_dialect import Dialect
+from ftui.core.secrets import marks_of
 
 
 class Severity(StrEnum):
@@ -207,7 +207,8 @@ class Reporter:
 
     text and span: the text in which the trouble is and where in it, for the excerpt. excerpt: give it instead of `text`
     when the text holds a secret: already masked. severity: to override the rule's own (or the configured) one, with
-    which a rule like DST801 says error, warning or info.
+    which a rule like DST801 says error, warning or info. fix: the safety of the fix at this place, where it is not the
+    rule's own ("none": the fixer can do nothing here).
     """
 
     def __init__(self, rules: Mapping[str, Rule], severities: Mapping[str, Severity] | None = None) -> None:
@@ -236,6 +237,7 @@ class Reporter:
         span: tuple[int, int] | None = None,
         excerpt: str = "",
         severity: Severity | None = None,
+        fix: Safety | None = None,
     ) -> None:
         rule = self._rules.get(code)
         if rule is None:
@@ -244,8 +246,9 @@ class Reporter:
         if text and not excerpt:
             excerpt, mark = excerpt_of(text, span)
         level = self._configured.get(code) or severity or rule.severity
-        fix = "" if rule.safety == "none" else rule.safety
-        self.findings.append(Finding(code, level.value, self.row, self.line, pointer, message, excerpt, mark, fix))
+        safety = fix or rule.safety
+        offered = "" if safety == "none" else safety
+        self.findings.append(Finding(code, level.value, self.row, self.line, pointer, message, excerpt, mark, offered))
 
 
 class Encoded(Protocol):
