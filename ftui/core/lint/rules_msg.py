@@ -1,0 +1,393 @@
+"""MSG: who speaks when. What chat templates and trainers expect of the order of turns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from ftui.core.conversations import CALL_ROLES, ROLES, content_key, pair_keys
+from ftui.core.lint.examples import chat, conversation, rows, turns
+from ftui.core.lint.model import Context, Facts, Fixer, Reporter, Row, Rule, Severity, Turn, resolve_parent
+from ftui.core.text import plural
+
+E, W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "MSG401", "unknown-role", E, "A role that chat templates do not know.",
+        "Templates write turns by role. One that they do not know is left out without a word, raises, or is written"
+        " with a header that the model has never seen. Use system, user, assistant and tool; in ShareGPT rows, human"
+        " and gpt.",
+        turns(("User", "Hi"), ("assistant", "Hello.")), turns(("user", "Hi"), ("assistant", "Hello.")),
+        "write the role in lower case, or the standard role for a known synonym", "safe",
+    ),
+    Rule(
+        "MSG402", "missing-message-key", E, "A message has no role or no content.",
+        "Trainers read role and content of every message; without one of them the row fails or is dropped.",
+        rows({"messages": [{"content": "Be brief."}, {"role": "user", "content": "Hi"},
+                           {"role": "assistant", "content": "Hello."}]}),
+        chat("Hi", "Hello."),
+    ),
+    Rule(
+        "MSG403", "same-role-twice", W, "Two turns of one role follow each other.",
+        "Gemma, Mistral, Llama 2 and Cohere templates raise on it; others write two headers in a row, which the model"
+        " never sees at inference. Usually one message was split, or a turn between them was lost.",
+        turns(("user", "Hi"), ("user", "Are you there?"), ("assistant", "I am.")),
+        turns(("user", "Hi\n\nAre you there?"), ("assistant", "I am.")), "join the turns with a blank line", "unsafe",
+    ),
+    Rule(
+        "MSG404", "does-not-start-with-user", W, "The first turn after the system message is not the user's.",
+        "Many templates raise on it. An answer without a question teaches the model to speak unasked; often the"
+        " conversation's beginning was cut off.",
+        turns(("assistant", "Welcome!"), ("user", "Hi"), ("assistant", "Hello.")), chat("Hi", "Hello."),
+    ),
+    Rule(
+        "MSG405", "does-not-end-with-assistant", E, "The last turn is not the assistant's.",
+        "Nothing after the last answer is ever trained: those turns cost tokens and teach nothing, and some trainers"
+        " refuse the row. Cutting them off loses nothing.",
+        chat("Hi", "Hello.", "Thanks"), chat("Hi", "Hello."), "cut off the turns after the last answer", "safe",
+    ),
+    Rule(
+        "MSG406", "no-assistant-turn", E, "The conversation has no assistant turn.",
+        "There is nothing to learn from it: no token of this row would be trained.",
+        turns(("system", "Be brief."), ("user", "Hi")),
+        turns(("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello.")),
+    ),
+    Rule(
+        "MSG407", "empty-content", E, "A turn says nothing.",
+        "An empty answer teaches the model to end its turn at once; an empty question teaches it to answer nothing in"
+        " particular. A turn that only calls tools may be empty.",
+        chat("How are you?", "  "), chat("How are you?", "Well, thank you."),
+    ),
+    Rule(
+        "MSG408", "several-system-messages", W, "There is more than one system message.",
+        "Most templates write only the first one or raise; the others are lost.",
+        turns(("system", "Be brief."), ("system", "Be kind."), ("user", "Hi"), ("assistant", "Hello.")),
+        turns(("system", "Be brief.\n\nBe kind."), ("user", "Hi"), ("assistant", "Hello.")),
+        "join them into the first one", "unsafe",
+    ),
+    Rule(
+        "MSG409", "system-not-first", W, "The system message does not come first.",
+        "Templates look for it at the beginning only: later it is lost, raises, or is written as a turn of its own.",
+        turns(("user", "Hi"), ("system", "Be brief."), ("assistant", "Hello.")),
+        turns(("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello.")), "move it to the front", "unsafe",
+    ),
+    Rule(
+        "MSG410", "only-one-message", E, "The conversation has one message only.",
+        "An answer without a question: the model would learn to say it to anything.",
+        turns(("assistant", "Hello.")), chat("Hi", "Hello."),
+    ),
+    Rule(
+        "MSG411", "media-count", E, "The number of image, audio or video marks differs from the number of files.",
+        "Each mark in the text is replaced by one file of the row. With one too many or too few the trainer stops in"
+        " the middle of an epoch.",
+        chat("<image> What is it?", "A cat.", images=["a.png", "b.png"]),
+        chat("<image> What is it?", "A cat.", images=["a.png"]),
+    ),
+    Rule(
+        "MSG412", "transcript-in-a-turn", W, "One turn holds a whole conversation.",
+        'Lines such as "Human:" and "Assistant:" inside a turn are turns that were never separated. The model learns'
+        " to go on with the user's part by itself.",
+        chat("Hi", "Hello.\n\nHuman: How are you?\n\nAssistant: Fine."), chat("Hi", "Hello.", "How are you?", "Fine."),
+        "split the turn at these lines", "unsafe",
+    ),
+    Rule(
+        "MSG413", "system-message-sometimes", W, "Few rows differ from the rest in having a system message, or none.",
+        "What is rare here is rare in training: the model learns one behaviour for both. If production uses a system"
+        " message, put it into every row; if not, into none.",
+        rows(*[conversation(f"Case {n}?", f"Answer {n}.", system="Be brief." if n == 7 else "") for n in range(24)]),
+        rows(*[conversation(f"Case {n}?", f"Answer {n}.", system="Be brief.") for n in range(24)]), cost="file",
+    ),
+)  # fmt: skip
+
+_ROLES_AS_WRITTEN = frozenset({"system", "user", "assistant", "tool", "developer", "function", "human", "gpt"})
+"""human and gpt under "role" are another rule's (SCH310)."""
+_SPEAKERS_AS_WRITTEN = _ROLES_AS_WRITTEN | {
+    "function_call",
+    "observation",
+    "tool_call",
+    "tool_response",
+    "chatgpt",
+    "bot",
+}
+_MEDIA = (("images", "<image>"), ("videos", "<video>"), ("audios", "<audio>"))
+_SPEAKER_LINE = re.compile(r"(?:\A|\n)[ \t]*(Human|User|Assistant|AI|Bot|Chatbot|ChatGPT|Model)[ \t]*:(?=[ \t\n])")
+_HUMANS = ("Human", "User")
+_MIN_ROWS_FOR_SHARES = 20
+
+
+@dataclass
+class Totals:
+    """Rows that are conversations, with and without a system message, and the first row of each kind."""
+
+    with_system: int = 0
+    without_system: int = 0
+    first: dict[bool, int] = field(default_factory=dict)
+
+    def merge(self, later: Totals, rows_before: int) -> None:
+        self.with_system += later.with_system
+        self.without_system += later.without_system
+        for kind, row in later.first.items():
+            self.first.setdefault(kind, row + rows_before)
+
+
+def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
+    if not row.conversation:
+        _check_columns(row, report)
+        return
+    roles = []
+    for turn in row.turns:
+        message = turn.message
+        role = turn.role
+        if message is not None:
+            if "role" in message:
+                if message["role"] not in _ROLES_AS_WRITTEN:
+                    _check_role(turn, message, report)
+                elif message["role"] in ("tool", "function"):
+                    role = "tool"
+            else:
+                _check_speaker(turn, message, report)
+            if role == "assistant" and _calls(message):
+                role = "calls"
+            if not turn.text and role in ("user", "assistant"):
+                _check_content_key(turn, message, report)
+        if turn.text.isspace():
+            _report_empty(turn, row, report)
+        roles.append(role)
+    for code, index, text in _structure(tuple(roles), row.format.kind):
+        place = row.turns[index].pointer
+        report(code, place, text, text=row.turns[index].text)
+    if roles:
+        has_system = "system" in roles
+        if has_system:
+            totals.with_system += 1
+        else:
+            totals.without_system += 1
+        if has_system not in totals.first:
+            totals.first[has_system] = row.index
+    if "images" in row.data or "audios" in row.data or "videos" in row.data:
+        _check_media(row, report)
+    if b":" in row.marks:
+        _check_transcript(row, report)
+
+
+def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
+    have, lack = totals.with_system, totals.without_system
+    rare, rows = min(have, lack), have + lack
+    if rows < _MIN_ROWS_FOR_SHARES or rare == 0 or rare / rows > 0.2:
+        return
+    what = "have a system message" if have == rare else "have no system message"
+    first = totals.first[have == rare]
+    report("MSG413", "", f"{rare:,} of {plural(rows, 'row')} {what}, the others differ; the first is row {first}")
+
+
+@lru_cache(maxsize=4096)
+def _structure(roles: tuple[str, ...], kind: str) -> tuple[tuple[str, int, str], ...]:
+    """What is wrong with an order of roles: (code, turn, message). "calls" is an assistant turn that calls tools."""
+    found: list[tuple[str, int, str]] = []
+    systems = [index for index, role in enumerate(roles) if role == "system"]
+    if len(systems) > 1:
+        found.append(("MSG408", systems[1], f"{len(systems)} system messages; templates read the first"))
+    if systems and systems[0] != 0:
+        found.append(("MSG409", systems[0], f"the system message is message {systems[0] + 1}"))
+    spoken = [(index, role) for index, role in enumerate(roles) if role != "system"]
+    if not spoken:
+        return tuple(found)
+    assistant = [index for index, role in spoken if role in ("assistant", "calls")]
+    if len(roles) == 1 and assistant:
+        return (("MSG410", 0, "an answer without a question"),)
+    if spoken[0][1] in ("assistant", "calls", "tool"):
+        role = "assistant" if spoken[0][1] == "calls" else spoken[0][1]
+        found.append(("MSG404", spoken[0][0], f"the conversation begins with the {role}"))
+    for (_, before), (index, role) in pairwise(spoken):
+        if role == before and role in ("user", "assistant"):
+            found.append(("MSG403", index, f"messages {index} and {index + 1} are both the {role}'s"))
+    if kind == "chat":
+        if not assistant:
+            found.append(("MSG406", spoken[-1][0], "no assistant turn: no token of this row would be trained"))
+        elif spoken[-1][0] != assistant[-1]:
+            after = len(spoken) - 1 - [index for index, _ in spoken].index(assistant[-1])
+            text = f"{plural(after, 'message')} after the last answer {'is' if after == 1 else 'are'} never trained"
+            found.append(("MSG405", spoken[-1][0], text))
+    return tuple(found)
+
+
+def _calls(message: Mapping[str, Any]) -> bool:
+    return bool(message.get("tool_calls") or message.get("function_call") or message.get("from") in CALL_ROLES)
+
+
+def _check_role(turn: Turn, message: Mapping[str, Any], report: Reporter) -> None:
+    written = message["role"]
+    place = turn.pointer.rpartition("/")[0] + "/role"
+    if not isinstance(written, str):
+        report("MSG401", place, f"the role is {written!r}, not text"[:120], fix="none")
+        return
+    known = ROLES.get(written.strip().lower())
+    if written == known:
+        return
+    meant = f"; {known} is what templates call it" if known else _nearest(written)
+    report("MSG401", place, f'the role "{written[:40]}" is not known{meant}', fix=None if known else "none")
+
+
+def _check_speaker(turn: Turn, message: Mapping[str, Any], report: Reporter) -> None:
+    here = turn.pointer.rpartition("/")[0]
+    written = message.get("from")
+    if written is None:
+        if pair_keys(message) is None and ("content" in message or "value" in message):
+            report("MSG402", here, "the message has no role")
+        return
+    if not isinstance(written, str) or written not in _SPEAKERS_AS_WRITTEN:
+        known = ROLES.get(written.strip().lower()) if isinstance(written, str) else None
+        if known == "system" and written == "system":
+            return
+        meant = (
+            f"; human, gpt and system are the usual ones, this seems to be {known}" if known else _nearest(str(written))
+        )
+        report("MSG401", f"{here}/from", f'the speaker "{str(written)[:40]}" is not known{meant}',
+               fix=None if known else "none")  # fmt: skip
+
+
+def _nearest(written: str) -> str:
+    import difflib  # only for a bad row
+
+    close = difflib.get_close_matches(written.strip().lower(), ("system", "user", "assistant", "tool"), 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else "; use system, user, assistant or tool"
+
+
+def _check_content_key(turn: Turn, message: Mapping[str, Any], report: Reporter) -> None:
+    """A turn without text: is there no content, an empty one, or a picture?"""
+    if pair_keys(message) is not None:
+        return
+    here = turn.pointer.rpartition("/")[0]
+    key = content_key(message)
+    if key not in message:
+        report("MSG402", here, "the message has no content")
+        return
+    content = message[key]
+    if content in (None, "", []) and not message.get("reasoning_content"):
+        report("MSG407", turn.pointer, f"the {turn.role}'s turn is {'null' if content is None else 'empty'}")
+
+
+def _report_empty(turn: Turn, row: Row, report: Reporter) -> None:
+    is_side = row.format.kind == "preference" and turn in row.turns[row.answer_start :]
+    if turn.role in ("user", "assistant", "text") and not is_side and not _calls(turn.message or {}):
+        report("MSG407", turn.pointer, f"the {turn.role}'s turn is blank")
+
+
+def _check_columns(row: Row, report: Reporter) -> None:
+    """Rows of plain columns: an empty answer or an empty prompt. Empty sides of a pair are PRF852's."""
+    kind = row.format.kind
+    for turn in row.turns[row.answer_start :]:
+        if kind != "preference" and turn.role and (not turn.text or turn.text.isspace()):
+            report("MSG407", turn.pointer, "the text is empty" if kind == "text" else "the answer is empty")
+    prompt = row.turns[: row.answer_start]
+    if prompt and prompt[0].role and not any(turn.text and not turn.text.isspace() for turn in prompt):
+        report("MSG407", prompt[0].pointer, "the prompt is empty")
+
+
+def _check_media(row: Row, report: Reporter) -> None:
+    for column, mark in _MEDIA:
+        files = row.data.get(column)
+        if files is None:
+            continue
+        count = len(files) if isinstance(files, list) else 1
+        marks = row.joined.count(mark) + _parts_without_file(row, column[:-1])
+        if marks != count:
+            text = f"{plural(marks, 'mark')} {mark} in the text, {plural(count, 'file')} in {column}"
+            report("MSG411", f"/{column}", text)
+
+
+def _parts_without_file(row: Row, kind: str) -> int:
+    parts = [part for turn in row.turns if turn.message for part in _list(turn.message.get("content"))]
+    return sum(1 for part in parts if isinstance(part, dict) and part.get("type") == kind and len(part) == 1)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _check_transcript(row: Row, report: Reporter) -> None:
+    if "\nHuman:" not in row.joined and len(_SPEAKER_LINE.findall(row.joined)) < 2:
+        return
+    for turn in row.turns:
+        if turn.role not in ("user", "assistant"):
+            continue
+        said = list(_SPEAKER_LINE.finditer(turn.text))
+        both = {found.group(1) in _HUMANS for found in said}
+        if len(both) == 2 or "\n\nHuman:" in turn.text:
+            first = next((found for found in said if found.start() > 0), None)
+            span = first.span() if first else None
+            report("MSG412", turn.pointer, "several speakers' lines in one turn", text=turn.text, span=span)
+
+
+def _fix_role(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    message, key = resolve_parent(row, pointer)
+    written = message[key]
+    known = ROLES.get(written.strip().lower()) if isinstance(written, str) else None
+    if known:
+        message[key] = {"user": "human", "assistant": "gpt"}.get(known, known) if key == "from" else known
+    return row
+
+
+def _messages_at(row: dict[str, Any], pointer: str) -> tuple[list[Any], int]:
+    """The list of messages that a pointer such as /messages/3/content goes through, and the index in it."""
+    column, index = pointer.split("/")[1:3]
+    messages = row[column.replace("~1", "/").replace("~0", "~")]
+    if not isinstance(messages, list):
+        raise LookupError(pointer)
+    return messages, int(index)
+
+
+def _fix_same_role(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    messages, index = _messages_at(row, pointer)
+    before, here = messages[index - 1], messages[index]
+    key = content_key(here)
+    if isinstance(before.get(content_key(before)), str) and isinstance(here.get(key), str):
+        before[content_key(before)] = f"{before[content_key(before)]}\n\n{here[key]}"
+        del messages[index]
+    return row
+
+
+def _fix_tail(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    messages, _ = _messages_at(row, pointer)
+    while messages and ROLES.get(str(messages[-1].get("role", messages[-1].get("from"))).lower()) != "assistant":
+        messages.pop()
+    return row
+
+
+def _fix_systems(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    """Join every system message, in order, into one at the front."""
+    messages, _ = _messages_at(row, pointer)
+    systems = [m for m in messages if ROLES.get(str(m.get("role", m.get("from"))).lower()) == "system"]
+    key = content_key(systems[0])
+    systems[0][key] = "\n\n".join(str(m.get(content_key(m)) or "").strip() for m in systems)
+    messages[:] = [systems[0], *[m for m in messages if not any(m is s for s in systems)]]
+    return row
+
+
+def _fix_transcript(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    messages, index = _messages_at(row, pointer)
+    message = messages[index]
+    key = content_key(message)
+    pieces = _SPEAKER_LINE.split(message[key])
+    speaker = "from" if "from" in message else "role"
+    names = ("human", "gpt") if speaker == "from" else ("user", "assistant")
+    split = [{**message, key: pieces[0].strip()}] if pieces[0].strip() else []
+    split += [{speaker: names[0 if who in _HUMANS else 1], key: said.strip()}
+              for who, said in zip(pieces[1::2], pieces[2::2], strict=True) if said.strip()]  # fmt: skip
+    messages[index : index + 1] = split
+    return row
+
+
+FIXES: dict[str, Fixer] = {
+    "MSG401": _fix_role,
+    "MSG403": _fix_same_role,
+    "MSG405": _fix_tail,
+    "MSG408": _fix_systems,
+    "MSG409": _fix_systems,
+    "MSG412": _fix_transcript,
+}
