@@ -34,6 +34,13 @@ FTUI_THEME = Theme(
     background="#101418",
     surface="#171c22",
     panel="#1f262e",
+    variables={
+        "block-cursor-background": "#284763",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#1c2a37",
+        "block-cursor-blurred-foreground": "#d7dce2",
+    },
 )
 
 
@@ -41,7 +48,7 @@ class FtuiApp(App[int]):
     """Opens one first screen and stays until it is left."""
 
     TITLE = "ftui"
-    CSS_PATH = ["styles/global.tcss", "styles/train.tcss"]
+    CSS_PATH = ["styles/global.tcss", "styles/train.tcss", "styles/stage.tcss"]
     BINDINGS = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit"),
         Binding("f1", "help", "Help", show=False, id="app.help"),

@@ -87,7 +87,7 @@ class RunView:
         Steps, which are nearly all of a long run, are taken column by column: a million of them in about two seconds.
         """
         steps: list[dict[str, Any]] = []
-        for line, record in zip(lines, _records(lines), strict=True):
+        for line, record in zip(lines, json_records(lines), strict=True):
             kind = record.get("kind") if type(record) is dict else None
             if kind == "step" and _is_step(record):
                 steps.append(record)
@@ -226,7 +226,7 @@ class RunView:
             self.last_time = time
 
 
-def _records(lines: list[bytes]) -> list[Any]:
+def json_records(lines: list[bytes]) -> list[Any]:
     """The JSON values of the lines; None where a line holds none."""
     from orjson import JSONDecodeError, loads
 

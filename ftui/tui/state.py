@@ -30,6 +30,8 @@ class WizardState:
     """The verdict on the chosen model: verdict, method, headline."""
     plan: dict[str, Any] = field(default_factory=dict)
     """The proposed plan with the user's changes (core.plan.to_mapping)."""
+    proposal: dict[str, Any] = field(default_factory=dict)
+    """The plan as it was proposed, for bringing values back."""
     changed: list[str] = field(default_factory=list)
     """Dotted plan fields that the user set: a new proposal keeps them."""
     plan_basis: str = ""

@@ -68,6 +68,16 @@ class Wizard:
             self.app.push_screen(screen)
         self.stage = stage
 
+    def started(self) -> None:
+        """A run was started from the draft: show it, and its result after it."""
+        from pathlib import Path
+
+        from ftui.services.drafts import remove_draft
+
+        remove_draft()
+        self.open("result")
+        self.app.open_run(Path(self.state.run_path))
+
     def next_after(self, stage: str) -> None:
         """Go to the stage after this one."""
         self.open(STAGES[min(len(STAGES) - 1, STAGES.index(stage) + 1)])
@@ -89,6 +99,8 @@ class Wizard:
         """Save the draft. A disk that refuses is said once and stops nothing."""
         from ftui.services.drafts import save_draft
 
+        if self.state.run_path:
+            return  # its run was started: there is nothing left to go on with
         try:
             save_draft(stage, field, self.state.to_mapping())
         except OSError as error:

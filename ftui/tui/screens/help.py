@@ -44,7 +44,7 @@ def keys_in_words(keys: Keys) -> Content:
             Content.assemble(
                 (" " * (width - cell_width(key)) + key, "bold $accent"),
                 f"  {description}",
-                (more + state, "$text-muted"),
+                (more + state, "dim"),
             )
         )
     return Content("\n").join(lines)

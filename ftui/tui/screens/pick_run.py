@@ -60,7 +60,7 @@ def run_line(run: RunSummary, width: int) -> Content:
     name_cells = max(16, width - 44)
     return Content.assemble(
         f"{clip(run.run, name_cells):<{name_cells}}  ",
-        (f"{run.status:<12}", looks.get(run.status, "$text-muted")),
-        (f"{steps:>15}", "$text-muted"),
+        (f"{run.status:<12}", looks.get(run.status, "dim")),
+        (f"{steps:>15}", "dim"),
         f"  {verdict}",
     )

@@ -12,8 +12,8 @@ from textual.widgets import Static
 from ftui.tui.widgets.lines import Row
 
 STYLES = {
-    "text": "", "dim": "$text-muted", "strong": "bold", "accent": "$text-accent", "ok": "$text-success",
-    "warn": "$text-warning", "fail": "bold $text-error", "faint": "$text-disabled", "bright": "$text-primary",
+    "text": "", "dim": "dim", "strong": "bold", "accent": "$text-accent", "ok": "$text-success",
+    "warn": "$text-warning", "fail": "bold $text-error", "faint": "dim", "bright": "$text-primary",
     "second": "$text-warning", "third": "$text-accent", "mark": "$text-accent",
 }  # fmt: skip
 """The looks of widgets.lines as styles of Content."""
@@ -28,7 +28,7 @@ class TextPane(VerticalScroll):
         self.plain = ""
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.styled(self._empty, "$text-muted"), markup=False)
+        yield Static(Content.styled(self._empty, "dim"), markup=False)
 
     def show(self, rows: Iterable[Row]) -> None:
         """Show these rows; nothing is painted where they are the same as before."""
@@ -36,7 +36,7 @@ class TextPane(VerticalScroll):
         if content.plain == self.plain:
             return
         self.plain = content.plain
-        self.query_one(Static).update(content if content.plain else Content.styled(self._empty, "$text-muted"))
+        self.query_one(Static).update(content if content.plain else Content.styled(self._empty, "dim"))
 
 
 def as_content(rows: Iterable[Row]) -> Content:

@@ -1,0 +1,116 @@
+"""Data files as a picker offers them: those used lately, those of a folder, and what is in one at a glance."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui.core.text import gib, plural
+from ftui.services.drafts import recent_files
+from ftui.services.paths import sample_data
+
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".ndjson")
+PACKED = (".gz", ".zst", ".bz2", ".xz")
+MOST_ENTRIES = 500
+_COUNTED_BYTES = 64 << 20
+_GLANCE_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something that can be picked. kind: recent, sample, folder or file."""
+
+    path: Path
+    kind: str
+    size_bytes: int = 0
+
+
+def candidates(typed: str) -> list[Candidate]:
+    """What fits the text typed so far: with none, recent files, the sample data and this folder; else its folder.
+
+    Names match where they hold what was typed after the last slash, in any case; those that begin with it come first.
+    """
+    if not typed.strip():
+        recent = [Candidate(path, "recent", _size(path)) for path in recent_files()]
+        samples = sorted((sample_data() / "tickets").glob("train*.jsonl"))
+        shipped = [Candidate(path, "sample", _size(path)) for path in samples]
+        return _without_doubles([*recent, *_entries(Path.cwd(), ""), *shipped])
+    folder_text, slash, name = typed.rpartition("/")
+    folder = Path(folder_text + slash).expanduser() if slash else Path.cwd()
+    return _entries(folder, name.lower())
+
+
+def _entries(folder: Path, name: str) -> list[Candidate]:
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") and not name.startswith("."):
+                    continue
+                if name not in entry.name.lower():
+                    continue
+                if entry.is_dir():
+                    found.append(Candidate(folder / entry.name, "folder"))
+                elif is_data_name(entry.name):
+                    found.append(Candidate(folder / entry.name, "file", _size(folder / entry.name)))
+                if len(found) >= MOST_ENTRIES:
+                    break
+    except OSError:
+        return []
+    return sorted(found, key=lambda c: (not c.path.name.lower().startswith(name), c.kind != "file", c.path.name.lower()))
+
+
+def is_data_name(name: str) -> bool:
+    """Whether a file of this name may hold rows."""
+    name = name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(SUFFIXES)
+
+
+def glance(path: Path) -> str:
+    """Format, rows and size of a data file in a few words; counts rows only where that is quick. Never raises."""
+    from ftui.errors import FtuiError
+    from ftui.services.dataset import open_dataset
+
+    size = _size(path)
+    try:
+        data = open_dataset(path)
+        if not data.sources:
+            return data.findings[0].message if data.findings else "no rows"
+        rows = iter(data.rows())
+        first = next(rows, None)
+        if first is None:
+            return f"no readable rows, {gib(size)}"
+        format_name = data.format_of(first.data).name
+        if size > _COUNTED_BYTES or path.suffix in PACKED:
+            return f"{format_name}, {gib(size)}"
+        counted = 1
+        for _ in rows:
+            counted += 1
+            if counted >= _GLANCE_ROWS and path.suffix == ".jsonl":
+                counted = _newlines(path)
+                break
+        return f"{format_name}, about {plural(counted, 'row')}, {gib(size)}"
+    except (FtuiError, OSError, ValueError) as error:
+        return str(error)
+
+
+def _newlines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _without_doubles(found: list[Candidate]) -> list[Candidate]:
+    seen: dict[Path, Candidate] = {}
+    for candidate in found:
+        seen.setdefault(candidate.path.absolute(), candidate)
+    return list(seen.values())

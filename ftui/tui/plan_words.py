@@ -1,0 +1,176 @@
+"""A plan field by field: what is shown of it, and how a typed value becomes one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ftui.core.plan import Plan, default, doc, field_names, from_mapping, with_values
+from ftui.core.plan_sections import SECTIONS
+from ftui.core.text import clip, gib, safe
+from ftui.errors import FtuiError
+from ftui.tui.glyphs import Glyphs
+from ftui.tui.widgets.lines import Row
+
+ALWAYS = frozenset(
+    {
+        "model.id", "data.train", "data.eval", "data.max_length_tokens", "method.task", "method.technique",
+        "method.lora_rank", "train.epochs", "train.learning_rate", "train.micro_batch", "train.accumulation",
+        "run.name",
+    }
+)  # fmt: skip
+"""Fields that are shown even where nobody decided anything about them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of a plan, as the review shows it."""
+
+    name: str
+    value: Any
+    reason: str
+    proposed: Any
+    yours: bool
+
+    @property
+    def decided(self) -> bool:
+        """Whether somebody thought about it: a reason, a change of yours, or a field that always matters."""
+        return bool(self.reason) or self.yours or self.name in ALWAYS or self.value != default(self.name)
+
+
+def entries(plan: Plan, proposed: Plan, changed: Mapping[str, Any] | list[str]) -> list[Entry]:
+    """All fields of the plan, in order."""
+    return [
+        Entry(
+            name=name,
+            value=value_of(plan, name),
+            reason=plan.reasons.get(name, ""),
+            proposed=value_of(proposed, name),
+            yours=name in changed,
+        )
+        for name in field_names()
+        if name != "model.path"
+    ]
+
+
+def value_of(plan: Plan, name: str) -> Any:
+    """The value of a dotted field."""
+    section, _, key = name.partition(".")
+    return getattr(getattr(plan, section), key)
+
+
+def written(value: Any) -> str:
+    """A value as one would type it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    return str(value)
+
+
+def typed(name: str, text: str) -> Any:
+    """What a typed text means for this field; core.plan checks it, and reads numbers where it wants numbers."""
+    text = text.strip()
+    usual = default(name)
+    if text.lower() in ("null", "none", ""):
+        return "" if isinstance(usual, str) and not text else None
+    if isinstance(usual, bool):
+        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(
+            text.lower(), text
+        )
+    if isinstance(usual, list):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(usual, dict):
+        pairs = [part.partition(":") for part in text.split(",") if part.strip()]
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    return text
+
+
+def changed_plan(plan: Plan, name: str, text: str) -> Plan:
+    """The plan with one typed value, said to be yours. Raises FtuiError with the sentence for the field."""
+    return with_values(plan, {name: typed(name, text)}, {name: "your choice"})
+
+
+def problem_with(plan: Plan, name: str, text: str) -> str:
+    """What is wrong with a typed value, or empty."""
+    try:
+        changed_plan(plan, name, text)
+    except FtuiError as error:
+        words = error.message or error.title
+        return safe(f"{words}. {error.hint}".strip() if error.hint else words)
+    return ""
+
+
+def merged(proposed: Plan, plan: Mapping[str, Any], changed: list[str]) -> Plan:
+    """A fresh proposal with the user's earlier changes laid over it, as far as they are still possible."""
+    result = proposed
+    try:
+        before = from_mapping(plan)
+    except FtuiError:
+        return proposed
+    for name in changed:
+        try:
+            result = with_values(result, {name: value_of(before, name)}, {name: "your choice"})
+        except FtuiError:
+            continue
+    return result
+
+
+def entry_row(entry: Entry, width: int, glyphs: Glyphs) -> Row:
+    """One field in the list: mark, name, value, reason."""
+    name_cells = 28 if width >= 90 else 25
+    value_cells = max(12, min(34, (width - name_cells) // 3))
+    mark = glyphs.point if entry.yours else " "
+    value = clip(written(entry.value), value_cells)
+    reason = "your choice" if entry.yours else entry.reason or ("" if entry.value != default(entry.name) else "default")
+    room = width - name_cells - value_cells - 4
+    return (
+        (f"{mark} ", "accent"),
+        (f"{entry.name:<{name_cells}}", "text" if entry.decided else "dim"),
+        (f"{value:<{value_cells}}", "strong" if entry.decided else "dim"),
+        ("  " + clip(reason, room) if room > 4 else "", "dim"),
+    )
+
+
+def about(entry: Entry) -> str:
+    """What the field means, what it may be, and where its value comes from."""
+    parts = [doc(entry.name)]
+    if choices := _limits(entry.name).get("enum"):
+        parts.append(f"Can be {', '.join(choices)}.")
+    parts.append(f"Default {written(default(entry.name))}.")
+    if entry.reason and not entry.yours:
+        parts.append(f"Why {written(entry.value)}: {entry.reason}.")
+    elif entry.yours:
+        parts.append(f"Proposed was {written(entry.proposed)}.")
+    return safe(" ".join(parts))
+
+
+def fit_row(prediction: Mapping[str, Any], glyphs: Glyphs) -> Row:
+    """Whether the plan fits this machine, in one row."""
+    if "unknown" in prediction:
+        return ((f"{glyphs.waiting} memory unknown: {safe(str(prediction['unknown']))}", "dim"),)
+    band, device = prediction.get("predicted_device_bytes"), safe(str(prediction.get("device", "this machine")))
+    if not isinstance(band, Mapping):
+        peak = prediction.get("predicted_allocated_bytes")
+        said = gib(peak) if isinstance(peak, int | float) else "an unknown amount"
+        return ((f"{glyphs.waiting} no GPU: about {said} of host memory for tensors at the peak", "text"),)
+    low, expected, high = (gib(float(band.get(key, 0))) for key in ("low", "expected", "high"))
+    sign, word, look = {
+        "fits": (glyphs.good, "fits", "ok"),
+        "tight": (glyphs.warning, "is tight on", "warn"),
+        "no": (glyphs.bad, "does not fit", "fail"),
+    }.get(str(prediction.get("verdict")), (glyphs.waiting, "was sized for", "dim"))
+    return ((f"{sign} {word} {device}", look), (f": peak about {expected} ({low} to {high})", "text"))
+
+
+def _limits(name: str) -> Mapping[str, Any]:
+    section, _, key = name.partition(".")
+    limits: Mapping[str, Any] = next(f.metadata["limits"] for f in fields(SECTIONS[section]) if f.name == key)
+    return limits

@@ -1,0 +1,312 @@
+"""The plan stage: every value with its reason, each of them to be changed in place, then the start."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from textual import work
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from ftui.core.plan import Plan, field_names, from_mapping, to_mapping
+from ftui.core.text import safe
+from ftui.errors import FtuiError
+from ftui.tui import plan_words
+from ftui.tui.ask import ask
+from ftui.tui.screens.base import Plain
+from ftui.tui.screens.stage import StageScreen
+from ftui.tui.widgets.field import Field
+from ftui.tui.widgets.lines import Lines, Row
+from ftui.tui.widgets.text_pane import as_content
+
+ASKS = "What the run will be made from. Enter changes a value; everything has a reason, and d brings it back."
+
+
+class PlanScreen(StageScreen):
+    """Reviewing, changing, starting."""
+
+    STAGE = "plan"
+    HELP_TITLE = "Plan"
+    BINDINGS = [
+        Binding("s", "start", "Start", id="plan.start", tooltip="The run goes on without this terminal"),
+        Binding("d", "reset", "Undo mine", id="plan.reset", tooltip="Back to the proposed value"),
+        Binding("e", "editor", "Editor", id="plan.editor", tooltip="The whole plan in $EDITOR"),
+        Binding("a", "all", "All fields", id="plan.all", tooltip="Also those that nobody thought about"),
+        Binding("w", "write", "Write a file", show=False, id="plan.write", tooltip="plan.yaml in this folder"),
+        Binding("r", "propose", "Propose anew", show=False, id="plan.propose", tooltip="Keeps what you changed"),
+    ]
+
+    def __init__(self, field: str = "") -> None:
+        super().__init__(field)
+        self._plan: Plan | None = None
+        self._proposed: Plan | None = None
+        self._entries: list[plan_words.Entry] = []
+        self._all = False
+        self._starting = False
+
+    def compose_stage(self) -> Iterator[Widget]:
+        yield Lines(id="headline")
+        yield OptionList(id="fields", markup=False, compact=True)
+        yield Vertical(id="editor")
+        yield Plain("", id="about")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.tell(ASKS)
+        self.query_one("#fields").focus()
+        self._plan, self._proposed = _plan_of(self.state.plan), _plan_of(self.state.proposal)
+        if self._plan is None or self._proposed is None or self.state.plan_basis != self.state.basis():
+            self.action_propose()
+        else:
+            self._show()
+            self._judge()
+
+    def missing(self) -> str:
+        return "" if self.state.run_path else "Press s to start the run."
+
+    # -- the proposal
+
+    def action_propose(self) -> None:
+        self._say_status("Choosing values for this model, these rows and this machine ...", "accent")
+        self._propose()
+
+    @work(exclusive=True, group="propose")
+    async def _propose(self) -> None:
+        technique = self.state.verdict.get("technique")
+        task = {"dpo": "dpo", "kto": "kto", "sft_then_dpo": "sft", "reward_rlhf": "reward"}.get(str(technique), "")
+        try:
+            answer = await ask(
+                "plan", "new", "--model", self.state.model_path or self.state.model_id, "--data", self.state.data_file,
+                *(["--task", task] if task else []),
+            )  # fmt: skip
+            proposed = from_mapping(answer.get("plan", answer))
+        except FtuiError as error:
+            self._say_error(error)
+            return
+        self._proposed = proposed
+        self._plan = plan_words.merged(proposed, self.state.plan, self.state.changed)
+        self.state.proposal = to_mapping(proposed)
+        self.state.plan_basis = self.state.basis()
+        self._keep_plan()
+        self._show()
+        self._judge()
+
+    def _keep_plan(self) -> None:
+        assert self._plan is not None
+        self.state.plan = to_mapping(self._plan)
+        self.keep_soon()
+
+    @work(thread=True, exclusive=True, group="judge")
+    def _judge(self) -> None:
+        """Say whether the plan fits this machine, as far as that can be known."""
+        from ftui.services.prediction import predict
+
+        plan = self._plan
+        folder = self.state.model_path or (plan.model.path if plan else "") or ""
+        if plan is None or not folder:
+            return
+        prediction = predict(plan, Path(folder))
+        self.app.call_from_thread(self._say_fit, prediction)
+
+    def _say_fit(self, prediction: dict[str, Any]) -> None:
+        self._fit_row = plan_words.fit_row(prediction, self.ftui.glyphs)
+        self._say_headline()
+
+    _fit_row: Row = ()
+
+    # -- showing
+
+    def _show(self) -> None:
+        if self._plan is None or self._proposed is None:
+            return
+        every = plan_words.entries(self._plan, self._proposed, self.state.changed)
+        self._entries = [entry for entry in every if self._all or entry.decided]
+        choices = self.query_one("#fields", OptionList)
+        here = choices.highlighted or 0
+        width = max(40, choices.size.width - 3)
+        choices.clear_options()
+        choices.add_options(
+            Option(as_content([plan_words.entry_row(entry, width, self.ftui.glyphs)]), id=entry.name.replace(".", "-"))
+            for entry in self._entries
+        )
+        choices.highlighted = min(here, len(self._entries) - 1) if self._entries else None
+        self._say_headline()
+
+    def _say_headline(self) -> None:
+        mine = len(self.state.changed)
+        hidden = len(field_names()) - 1 - len(self._entries)
+        said = f"{len(self._entries)} values" + (f", {mine} of them yours" if mine else "")
+        more = f"; a shows {hidden} more, all at their defaults" if hidden and not self._all else ""
+        rows: list[Row] = [((said + more, "dim"),)]
+        if self._fit_row:
+            rows.insert(0, self._fit_row)
+        self.query_one("#headline", Lines).set_rows(rows)
+
+    def _say_status(self, words: str, look: str) -> None:
+        self.query_one("#headline", Lines).set_rows([((safe(words), look),)])
+
+    def _say_error(self, error: FtuiError) -> None:
+        rows: list[Row] = [((f"{self.ftui.glyphs.bad} {safe(str(error))}", "fail"),)]
+        if error.hint:
+            rows.append(((safe(error.hint), "dim"),))
+        self.query_one("#headline", Lines).set_rows(rows)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if entry := self._highlighted():
+            self.query_one("#about", Plain).update(plan_words.about(entry))
+
+    def _highlighted(self) -> plan_words.Entry | None:
+        index = self.query_one("#fields", OptionList).highlighted
+        return self._entries[index] if index is not None and index < len(self._entries) else None
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    # -- changing
+
+    @property
+    def editing(self) -> bool:
+        """Whether a value is being typed."""
+        return bool(self.query("#value"))
+
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        entry, plan = self._highlighted(), self._plan
+        if entry is None or plan is None:
+            return
+        holder = self.query_one("#editor")
+        await holder.remove_children()
+        name = entry.name
+        written = plan_words.written(entry.value)
+        field = Field(name, written, check=lambda text: plan_words.problem_with(plan, name, text), id="value")
+        await holder.mount(field)
+        field.query_one("Input").focus()
+
+    async def on_field_confirmed(self, event: Field.Confirmed) -> None:
+        entry = self._highlighted()
+        if entry is None or self._plan is None:
+            return
+        self._plan = plan_words.changed_plan(self._plan, entry.name, event.value)
+        unchanged = plan_words.value_of(self._plan, entry.name) == entry.proposed
+        self._mark(entry.name, yours=not unchanged)
+        await self._close_editor()
+
+    def _mark(self, name: str, *, yours: bool) -> None:
+        """Note that a field is yours (or the proposal's again), and show it."""
+        from ftui.core.plan import with_values
+
+        assert self._plan is not None
+        changed = [other for other in self.state.changed if other != name]
+        self.state.changed = [*changed, name] if yours else changed
+        if not yours and self._proposed is not None:
+            value = plan_words.value_of(self._proposed, name)
+            self._plan = with_values(self._plan, {name: value}, {name: self._proposed.reasons.get(name, "")})
+        self._keep_plan()
+        self._show()
+        self._judge()
+
+    async def _close_editor(self) -> None:
+        await self.query_one("#editor").remove_children()
+        self.query_one("#fields").focus()
+
+    def action_reset(self) -> None:
+        entry = self._highlighted()
+        if entry is not None and entry.yours:
+            self._mark(entry.name, yours=False)
+
+    def action_all(self) -> None:
+        self._all = not self._all
+        self._show()
+
+    async def action_back(self) -> None:  # type: ignore[override]
+        if self.editing:
+            await self._close_editor()
+        else:
+            super().action_back()
+
+    # -- the whole plan as text
+
+    def action_editor(self) -> None:
+        from ftui.services.plans import dump_plan, parse_plan
+        from ftui.services.scratch import scratch_file
+
+        if self._plan is None:
+            return
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        try:
+            with scratch_file("plan.yaml", dump_plan(self._plan)) as path:
+                with self.app.suspend():
+                    subprocess.run([*editor, str(path)], check=False)
+                edited = parse_plan(path.read_text(encoding="utf-8", errors="replace"), "your plan")
+        except FtuiError as error:
+            self.say(f"Nothing was changed. {error}", severity="error")
+            return
+        except OSError as error:
+            self.say(f"{editor[0]} could not be started: {error.strerror}. Set EDITOR.", severity="error")
+            return
+        before, self._plan = self._plan, edited
+        for name in field_names():
+            differs = plan_words.value_of(before, name) != plan_words.value_of(edited, name)
+            if differs and name not in self.state.changed:
+                self.state.changed.append(name)
+        self._keep_plan()
+        self._show()
+        self._judge()
+
+    def action_write(self) -> None:
+        from ftui.services.plans import save_plan
+
+        if self._plan is None:
+            return
+        path = Path.cwd() / "plan.yaml"
+        if path.exists():
+            self.say(f"{path} is there already: move it away first.", severity="warning")
+            return
+        try:
+            save_plan(self._plan, path)
+        except (OSError, FtuiError) as error:
+            self.say(f"Not written: {error}", severity="error")
+            return
+        self.say(f"Written: {path}. Start it any time with: ftui train plan.yaml")
+
+    # -- starting
+
+    def action_start(self) -> None:
+        if self._plan is None or self._starting:
+            return
+        self._starting = True
+        self._say_status("Starting: checking inputs, finding the model ...", "accent")
+        self._start(self._plan)
+
+    @work(exclusive=True, group="start")
+    async def _start(self, plan: Plan) -> None:
+        from ftui.services.plans import save_plan
+        from ftui.services.scratch import scratch_file
+
+        try:
+            with scratch_file("plan.yaml", "") as path:
+                save_plan(plan, path)
+                answer = await ask("train", str(path))
+            self.state.run_path = str(answer["path"])
+        except (FtuiError, OSError, KeyError, TypeError) as error:
+            self._say_error(error if isinstance(error, FtuiError) else FtuiError("The run did not start", str(error)))
+            return
+        finally:
+            self._starting = False
+        self.keep()
+        self.ftui.wizard.started()
+
+
+def _plan_of(mapping: dict[str, Any]) -> Plan | None:
+    """The plan that a draft holds, or None where it holds none that can be read."""
+    try:
+        return from_mapping(mapping) if mapping else None
+    except FtuiError:
+        return None

@@ -1,0 +1,207 @@
+"""Choose a data file: type a part of its name, or pick a recent one. What is in it is said below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from ftui.core.text import clip, gib
+from ftui.tui.screens.base import Plain
+from ftui.tui.widgets.field import PlainInput
+
+GLANCE_AFTER_SECONDS = 0.15
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One line of the list. kind: recent, sample, folder or file."""
+
+    path: Path
+    kind: str
+    size_bytes: int
+
+
+class FilePicker(Vertical):
+    """The input keeps the focus; the arrows move in the list below it. Enter picks, Tab completes."""
+
+    BINDINGS = [
+        Binding("down", "move(1)", "Next file", show=False, id="picker.down"),
+        Binding("up", "move(-1)", "Previous file", show=False, id="picker.up"),
+        Binding("pagedown", "move(8)", "Further down", show=False, id="picker.pagedown"),
+        Binding("pageup", "move(-8)", "Further up", show=False, id="picker.pageup"),
+        Binding("right", "complete", "Complete the name", show=False, id="picker.complete"),
+    ]
+
+    @dataclass
+    class Picked(Message):
+        """A file was chosen (or a glob, which is taken as it was typed)."""
+
+        path: str
+
+    @dataclass
+    class Offered(Message):
+        """The files that fit what was typed were found."""
+
+        typed: str
+        offers: list[Offer]
+
+    @dataclass
+    class Glanced(Message):
+        """A file was looked into."""
+
+        path: Path
+        words: str
+
+    def __init__(
+        self,
+        find: Callable[[str], Sequence[Offer]],
+        glance: Callable[[Path], str],
+        *,
+        value: str = "",
+        id: str | None = None,
+    ) -> None:
+        """find: typed text -> offers; glance: path -> what is in it. Both may take a while: they run in threads."""
+        super().__init__(id=id)
+        self._find, self._glance, self._value = find, glance, value
+        self._offers: list[Offer] = []
+        self._answer = 0
+
+    def compose(self) -> ComposeResult:
+        yield PlainInput(self._value, placeholder="path, or part of a file's name", id="path")
+        yield OptionList(markup=False, compact=True, classes="offers")
+        yield Plain("", classes="glance")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).can_focus = False
+        self._search(self._value)
+
+    def on_descendant_focus(self) -> None:
+        self.add_class("-open")
+
+    def on_descendant_blur(self) -> None:
+        self.remove_class("-open")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._search(event.value)
+
+    # Looking things up: in threads, since a folder may lie on a slow disk.
+
+    @work(thread=True, exclusive=True, group="search")
+    def _search(self, typed: str) -> None:
+        self.post_message(self.Offered(typed, list(self._find(typed))))
+
+    def on_file_picker_offered(self, event: Offered) -> None:
+        if event.typed != self.query_one(PlainInput).value:
+            return
+        self._offers = event.offers
+        self._list_offers(0)
+        if not event.offers:
+            self._say(
+                "Nothing fits. A glob (data/*.jsonl) may be typed." if event.typed else "No data here: type a path."
+            )
+
+    def _list_offers(self, highlighted: int | None) -> None:
+        choices = self.query_one(OptionList)
+        choices.clear_options()
+        width = max(20, self.content_size.width - 2)
+        choices.add_options(Option(_line(offer, width)) for offer in self._offers)
+        choices.highlighted = highlighted if self._offers else None
+
+    def on_resize(self) -> None:
+        self._list_offers(self.query_one(OptionList).highlighted)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        offer = self._highlighted()
+        if offer is None:
+            return
+        if offer.kind == "folder":
+            self._say("a folder: right or Enter opens it")
+            return
+        self._say(gib(offer.size_bytes))
+        self.set_timer(GLANCE_AFTER_SECONDS, lambda: self._look_into(offer.path))
+
+    def _look_into(self, path: Path) -> None:
+        offer = self._highlighted()
+        if offer is not None and offer.path == path:
+            self._look(path)
+
+    @work(thread=True, exclusive=True, group="glance")
+    def _look(self, path: Path) -> None:
+        self.post_message(self.Glanced(path, self._glance(path)))
+
+    def on_file_picker_glanced(self, event: Glanced) -> None:
+        offer = self._highlighted()
+        if offer is not None and offer.path == event.path:
+            self._say(event.words)
+
+    def action_move(self, by: int) -> None:
+        choices = self.query_one(OptionList)
+        if choices.option_count:
+            here = choices.highlighted if choices.highlighted is not None else 0
+            choices.highlighted = max(0, min(choices.option_count - 1, here + by))
+
+    def action_complete(self) -> None:
+        field = self.query_one(PlainInput)
+        offer = self._highlighted()
+        if field.cursor_position < len(field.value) or offer is None:
+            field.action_cursor_right()
+            return
+        field.value = _typed(offer)
+        field.cursor_position = len(field.value)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self._pick(self._offers[event.option_index])
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        typed = event.value.strip()
+        offer = self._highlighted()
+        if (typed and any(character in typed for character in "*?[")) or (typed and Path(typed).expanduser().is_file()):
+            self.post_message(self.Picked(typed))
+        elif offer is not None:
+            self._pick(offer)
+        else:
+            self._say(f"There is no {clip(typed, 60)} here." if typed else "Type a path, or a part of a name.")
+
+    def _pick(self, offer: Offer) -> None:
+        field = self.query_one(PlainInput)
+        field.value = _typed(offer)
+        field.cursor_position = len(field.value)
+        if offer.kind != "folder":
+            self.post_message(self.Picked(str(offer.path)))
+
+    def _highlighted(self) -> Offer | None:
+        index = self.query_one(OptionList).highlighted
+        return self._offers[index] if index is not None and index < len(self._offers) else None
+
+    def _say(self, words: str) -> None:
+        self.query_one(".glance", Plain).update(clip(words, 200))
+
+
+def _typed(offer: Offer) -> str:
+    return str(offer.path) + ("/" if offer.kind == "folder" else "")
+
+
+def _line(offer: Offer, width: int) -> Content:
+    name = str(offer.path) if offer.kind in ("recent", "sample") else offer.path.name
+    if offer.kind == "folder":
+        name += "/"
+    note = {"recent": "used lately", "sample": "ships with ftui", "folder": "folder"}.get(
+        offer.kind, gib(offer.size_bytes)
+    )
+    room = width - 18
+    shown = clip(name, room) if len(name) <= room else "…" + clip(name[len(name) - room + 1 :], room - 1)
+    return Content.assemble(shown.ljust(room), ("  " + note, "dim"))

@@ -1,0 +1,84 @@
+"""What the plain commands would answer, for the wizard's tests: real shapes, fixed values, no child process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ftui.core.plan import Plan, to_mapping, with_values
+
+NULLED = '{"role": "assistant", "content": null}'
+
+LINT = {
+    "files": [
+        {
+            "path": "/data/tickets.jsonl", "format": "chat", "rows": 400, "bytes": 182_331, "sha256": "0" * 64,
+            "summary": {"SCH212": 2, "DUP702": 11, "SEC901": 1, "QUA603": 4},
+            "findings": [
+                {"code": "SCH212", "severity": "error", "row": 3, "line": 4, "pointer": "/messages/1/content",
+                 "message": "the content is null", "excerpt": NULLED, "mark": [33, 4]},
+                {"code": "SCH212", "severity": "error", "row": 90, "line": 91, "pointer": "/messages/1/content",
+                 "message": "the content is null", "excerpt": NULLED, "mark": [33, 4]},
+                {"code": "DUP702", "severity": "warning", "row": 17, "line": 18, "pointer": "",
+                 "message": "nearly the same as line 12", "excerpt": "Where is my parcel? It should have come"},
+                {"code": "SEC901", "severity": "warning", "row": 44, "line": 45, "pointer": "/messages/0/content",
+                 "message": "looks like an API key", "excerpt": "my key is sk-****", "mark": [10, 7]},
+                {"code": "QUA603", "severity": "info", "row": 7, "line": 8, "pointer": "/messages/1/content",
+                 "message": "an answer of 3 characters", "excerpt": "yes"},
+            ],
+        }
+    ]
+}  # fmt: skip
+
+PREVIEW = {
+    "schema_version": 1,
+    "tokenizer": "tiny-model",
+    "stands_in": True,
+    "lengths": [80 + (index * 37) % 300 for index in range(400)] + [1400, 1800],
+    "over": 2,
+    "untrained": 0,
+    "refused": [],
+    "rows": [
+        {
+            "index": 0, "tokens": 96, "trained": 31, "dropped": "", "notes": [],
+            "pieces": [
+                ["<|user|>\nHello, my parcel 4417 has not come yet.<|end|>\n<|assistant|>\n", False],
+                ['{"topic": "delivery", "order": "4417", "urgent": true}<|end|>', True],
+                ["\n", False],
+            ],
+        }
+    ],
+}  # fmt: skip
+
+
+def plan() -> Plan:
+    """A proposed plan with reasons."""
+    return with_values(
+        Plan(),
+        {
+            "model.id": "Qwen/Qwen3-0.6B", "data.train": "/data/tickets.jsonl", "data.max_length_tokens": 512,
+            "method.technique": "lora", "method.lora_rank": 16, "train.epochs": 3, "train.learning_rate": 2e-4,
+            "train.micro_batch": 4, "train.accumulation": 4, "run.name": "tickets",
+        },
+        {
+            "data.max_length_tokens": "the longest of 400 rows has 431 tokens",
+            "method.technique": "LoRA fits in 9.2 GiB of 24 GiB; full tuning would need 31 GiB",
+            "method.lora_rank": "400 rows of one narrow task: a middling rank holds it",
+            "train.learning_rate": "the usual rate for LoRA of rank 16 on models of this size",
+            "train.micro_batch": "the largest that fits with 20 % to spare",
+            "train.accumulation": "16 rows a step in all",
+        },
+    )  # fmt: skip
+
+
+async def fake_ask(*arguments: str, module: str = "ftui", **_: Any) -> Any:
+    """Answers as `ftui.tui.ask.ask` would."""
+    if module == "ftui.services.preview":
+        return PREVIEW
+    if arguments[0] == "lint":
+        return LINT
+    if arguments[:2] == ("plan", "new"):
+        return {"plan": to_mapping(plan())}
+    if arguments[0] == "train":
+        return {"run": "20261122-040000-tickets", "path": str(Path("/nowhere/20261122-040000-tickets"))}
+    raise AssertionError(f"no answer for {arguments}")
