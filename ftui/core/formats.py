@@ -130,6 +130,20 @@ def format_from_mapping(mapping: Mapping[str, str]) -> Format:
     return Format(format.name, format.kind, tuple((name, mapping[name]) for name, _ in format.columns))
 
 
+def format_named(name: str, row: Mapping[str, Any]) -> Format:
+    """The format of a row when the user said which one it is: a format's name or a canonical kind.
+
+    Raises RowError when the row's columns do not fit it.
+    """
+    columns = {column: column for column in row}
+    for signature in _SIGNATURES:
+        if name in signature[:2] or (name == "sharegpt" and signature[0] == "chat"):
+            format = _fits(signature, columns)
+            if format:
+                return format
+    raise RowError("", f"the columns {', '.join(map(str, row))} do not make the format {name}")
+
+
 def _chat_or_prompt(row: Mapping[str, Any], format: Format, task: str) -> Format:
     messages = row.get(format.columns[0][1])
     if not isinstance(messages, list) or not messages or not isinstance(messages[0], Mapping):

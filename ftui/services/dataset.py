@@ -27,10 +27,17 @@ from ftui.errors import FtuiError
 from ftui.services.dataset_arrow import ArrowReader
 from ftui.services.dataset_bytes import CorruptFile, DecompressionBomb
 from ftui.services.dataset_csv import CsvReader
+from ftui.services.dataset_fingerprint import Fingerprint, fingerprint
 from ftui.services.dataset_json import ValueReader
 from ftui.services.dataset_lines import LineReader, Record, Tally, whole_lines
+from ftui.services.dataset_run import DataManifest, prepare_run_data
 from ftui.services.dataset_sniff import Source, inspect
 from ftui.services.dataset_sources import find_files
+
+__all__ = [
+    "DataManifest", "DataRow", "Dataset", "Fingerprint",
+    "fingerprint", "open_dataset", "prepare_run_data", "read_source", "readable_dataset",
+]  # fmt: skip
 
 STDIN = "-"
 CANNOT_READ = ("FIL001", "FIL006", "FIL007", "FIL008", "FIL010")
@@ -217,7 +224,7 @@ def finish_tally(tally: Tally, source: Source, report: Reporter, top_level: str 
     named = source.path.name.lower()
     if top_level == "array" and ".jsonl" in named:
         say("JSN203", 1, "the file is one JSON array, .jsonl means one object per line")
-    if top_level in ("objects", "object") and ".jsonl" in named:
+    if top_level in ("objects", "object") and ".jsonl" in named and tally.lines > 1:
         say("JSN205", 1, "the objects are written over several lines, .jsonl means one object per line")
     if (
         source.kind == "jsonl"

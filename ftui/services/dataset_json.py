@@ -32,7 +32,8 @@ def is_lines(head: bytes) -> bool:
     first, newline, rest = head.partition(b"\n")
     following = rest.lstrip()
     if _loads(first):
-        return not first.startswith(b"[") or (bool(newline) and following.startswith((b"[", b"{")))
+        # One value on one line, and nothing after it: it may be an object that holds all rows.
+        return bool(following) and (not first.startswith(b"[") or following.startswith((b"[", b"{")))
     if head.startswith(b"["):
         # A row that is an array on a line of its own would have parsed; what is left is an array over many lines,
         # or a long one of which only the head is known.

@@ -174,6 +174,8 @@ def is_cut_off(text: str, fault: Fault) -> bool:
         return False
     if fault.message.startswith("Unterminated string"):
         return True
+    if fault.message.startswith("Invalid \\uXXXX escape") and '"' not in text[fault.column or 0 :]:
+        return True
     return fault.column is not None and fault.column >= len(text.rstrip())
 
 

@@ -318,6 +318,8 @@ class Facts:
     format: str
     eval_rows: int | None = None
     """Rows of the eval split, None when there is none."""
+    eval_state: Mapping[str, Any] | None = None
+    """The Totals of every family over the eval split, by family."""
 
 
 DROP = None

@@ -1,0 +1,384 @@
+"""DUP: rows that repeat, contradict each other, or leak from training into evaluation.
+
+Only hashes are kept of a row, 44 bytes in all. Near duplicates (DUP702, DUP706) need a sketch library and are found by
+`ftui.services.lint_near`, which reports under the rules of this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ftui.core.lint.model import DROP, Context, Facts, Fixer, Reporter, Row, Rule, Severity
+from ftui.core.text import plural
+
+E, W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "DUP701", "exact-duplicate", W, "The row repeats an earlier one word for word.",
+        "A row that stands twenty times is trained twenty times per epoch: compute is wasted, the model learns it by"
+        " heart, and a random split puts copies on both sides. Column order, ids and bookkeeping columns do not"
+        " matter for being equal. In prompt-only sets repeats are normal (info).",
+        '{"prompt": "Hi", "completion": "Hello"} (twice)', '{"prompt": "Hi", "completion": "Hello"} (once)',
+        "keep the first", "safe", "file",
+    ),
+    Rule(
+        "DUP702", "near-duplicate", W, "The row is almost the same as an earlier one.",
+        "At least 80 % of the text, counted in pieces of 8 characters, is shared with an earlier row. Found with"
+        " MinHash sketches and confirmed on the texts themselves.",
+        "What is the capital of France? / what is the capital of france", "What is the capital of France?",
+        "keep the first", "unsafe", "file",
+    ),
+    Rule(
+        "DUP703", "contradictory-answers", W, "One prompt has several different answers.",
+        "The model cannot learn both. Either the prompt lacks what tells them apart, or one answer is wrong. Where"
+        " variety is the aim (stories, chat), this is fine. One finding per prompt.",
+        '"Capital of Australia?" -> "Canberra" and "Sydney"', '"Capital of Australia?" -> "Canberra"', cost="file",
+    ),
+    Rule(
+        "DUP704", "growing-conversation", _I, "The conversation is the beginning of a longer one.",
+        "The same dialogue was saved after every turn. Its early turns are trained many times; keep the longest,"
+        " every assistant turn in it is trained anyway.",
+        "turns 1-2, then turns 1-4 of the same dialogue", "turns 1-4", "keep the longest", "unsafe", "file",
+    ),
+    Rule(
+        "DUP705", "eval-leak", E, "A row of the eval split is also in the training rows.",
+        "The model has seen the exam. Every score on such a row is memory, not ability. One finding per eval row, at"
+        " the first training row that equals it; the number of leaked prompts (whatever the answer) is said too. The"
+        " fix drops the rows from training, never from evaluation.",
+        "the same row in train.jsonl and eval.jsonl", "each row in one split only", "drop it from training",
+        "safe", "cross",
+    ),
+    Rule(
+        "DUP706", "near-eval-leak", W, "A row of the eval split is almost the same as a training row.",
+        "As DUP705, for rows that share at least 80 % of their text, or the whole prompt.",
+        "train: 'Capital of France?' eval: 'capital of France ?'", "unrelated rows", "drop it from training",
+        "unsafe", "cross",
+    ),
+    Rule(
+        "DUP707", "benchmark-contamination", W, "The row shares a long passage with a benchmark.",
+        "Thirteen words in a row that also stand in a benchmark file given with --benchmark (or the whole of a"
+        " shorter item) are no accident. Scores on that benchmark mean nothing after training. Rephrased items are"
+        " not found this way.",
+        "a GSM8K test question among the training rows", "training rows of your own", "drop it from training",
+        "unsafe", "cross",
+    ),
+    Rule(
+        "DUP708", "one-answer-for-many-prompts", W, "Many different prompts have the same answer.",
+        "A long answer that fits everything teaches the model to ignore the question. Short answers such as class"
+        " labels are not counted.",
+        "40 prompts -> 'I have forwarded your request to our team.'", "an answer to each prompt", cost="file",
+    ),
+    Rule(
+        "DUP709", "common-prefix-or-suffix", _I, "Every prompt or every answer begins or ends with the same text.",
+        "What is the same everywhere teaches nothing and costs tokens in every row. An instruction belongs into the"
+        " system prompt; a fixed ending may be on purpose.",
+        "every answer ends with 'Let me know if you need anything else!'", "answers that end when they are done",
+        "remove it", "none", "file",
+    ),
+    Rule(
+        "DUP710", "duplicate-id", _I, "Two rows have the same id.",
+        "Ids that repeat point to a join or an export that went wrong: look whether rows were multiplied.",
+        '{"id": 7, ...} {"id": 7, ...}', '{"id": 7, ...} {"id": 8, ...}', cost="file",
+    ),
+    Rule(
+        "DUP711", "source-split-over-sets", W, "One source document is in training and in evaluation.",
+        "Rows made from one document share its facts and wording, so that the eval split measures recall of the"
+        " document. Split by document. Found by columns such as doc_id, document_id, source_id, url or file.",
+        "doc_id 12 in train and eval", "all rows of doc_id 12 in train", cost="cross",
+    ),
+)  # fmt: skip
+
+ID_COLUMNS = ("id", "uuid", "_id", "row_id", "example_id")
+DOCUMENT_COLUMNS = ("doc_id", "document_id", "source_id", "document", "source_file", "file", "url", "title")
+_BOOKKEEPING = frozenset(ID_COLUMNS) | {"meta", "metadata", "source", "index", "created", "timestamp", "split"}
+LONG_ANSWER_CHARACTERS = 40
+BUCKET_ROWS = 200_000
+NO_KEY = 0
+
+
+def _hash64(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def content_key(row: Row) -> bytes:
+    """16 bytes that are equal for rows that train the same thing; ids, key order and bookkeeping do not count."""
+    plain = row.format.kind != "prompt"
+    shape = []
+    for turn in row.turns:
+        message = turn.message
+        if message is not None and (len(message) > 2 or type(message.get("content", "")) is not str):
+            plain = False
+        shape.append(f"{turn.role}{len(turn.text)}")
+    text = f"{row.joined}\0{' '.join(shape)}"
+    if row.label is not None:
+        text += f"\0{row.label!r}"
+    if row.rejected:
+        text += f"\0{[turn.role for turn in row.rejected]}{len(row.rejected[0].text)}"
+    if not plain or row.tools is not None or (not row.turns and row.data):
+        kept = {key: value for key, value in row.data.items() if key not in _BOOKKEEPING}
+        text += "\0" + json.dumps(kept, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def prompt_text(row: Row) -> str:
+    """Everything before the first answer; "" where there is no prompt."""
+    return "\n".join(turn.text for turn in row.turns[: row.answer_start])
+
+
+class Totals:
+    """Hashes of every row, in row order; zero means that a row has no such thing."""
+
+    def __init__(self) -> None:
+        self.contents = bytearray()
+        self.prompts = array("Q")
+        self.answers = array("Q")
+        self.sizes = array("I")
+        self.beginnings = array("Q")
+        """Hashes of conversations cut after each assistant turn but the last, with `beginning_rows`."""
+        self.beginning_rows = array("L")
+        self.wholes: dict[int, int] = {}
+        self.ids = array("Q")
+        self.documents: set[int] = set()
+        self.affixes: list[str | None] = [None, None, None, None]
+        self.prompt_only = 0
+        self.pairs = 0
+
+    @property
+    def rows(self) -> int:
+        return len(self.sizes)
+
+    def merge(self, later: Totals, rows_before: int) -> None:
+        missing = rows_before - self.rows
+        if missing > 0:
+            pad(self, missing)
+        self.contents += later.contents
+        self.prompts += later.prompts
+        self.answers += later.answers
+        self.sizes += later.sizes
+        self.ids += later.ids
+        self.beginnings += later.beginnings
+        self.beginning_rows.extend(row + rows_before for row in later.beginning_rows)
+        for key, row in later.wholes.items():
+            self.wholes.setdefault(key, row + rows_before)
+        self.documents |= later.documents
+        self.affixes = [_shorter(mine, theirs, end) for end, (mine, theirs)
+                        in enumerate(zip(self.affixes, later.affixes, strict=True))]  # fmt: skip
+        self.prompt_only += later.prompt_only
+        self.pairs += later.pairs
+
+
+def pad(totals: Totals, rows: int) -> None:
+    """Stand-ins for records that could not be read, so that positions stay row numbers."""
+    totals.contents += bytes(16 * rows)
+    for keys in (totals.prompts, totals.answers, totals.ids, totals.sizes):
+        keys.extend([NO_KEY] * rows)
+
+
+def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
+    missing = row.index - len(totals.sizes)
+    if missing > 0:
+        pad(totals, missing)
+    turns, start = row.turns, row.answer_start
+    totals.contents += content_key(row)
+    totals.sizes.append(min(len(row.joined), 0xFFFFFFFF))
+    prompt = turns[0].text if start == 1 else prompt_text(row)
+    totals.prompts.append(_hash64(prompt) if prompt else NO_KEY)
+    answer = turns[start].text if start < len(turns) else ""
+    totals.answers.append(_hash64(answer) if answer else NO_KEY)
+    if start == len(turns):
+        totals.prompt_only += 1
+    if row.rejected:
+        totals.pairs += 1
+    if row.conversation and len(turns) > 2:
+        _grow(row, totals)
+    data = row.data
+    if len(data) > 1:
+        identifier = next((data[name] for name in ID_COLUMNS if name in data), None)
+        totals.ids.append(_hash64(repr(identifier)) if isinstance(identifier, (str, int)) else NO_KEY)
+        document = next((data[name] for name in DOCUMENT_COLUMNS if isinstance(data.get(name), (str, int))), None)
+        if document:
+            totals.documents.add(_hash64(str(document)))
+    else:
+        totals.ids.append(NO_KEY)
+    affixes = totals.affixes
+    if affixes[0] != "" or affixes[1] != "":
+        affixes[0], affixes[1] = _shorter(affixes[0], prompt, 0), _shorter(affixes[1], prompt, 1)
+    if affixes[2] != "" or affixes[3] != "":
+        affixes[2], affixes[3] = _shorter(affixes[2], answer, 0), _shorter(affixes[3], answer, 1)
+
+
+def _grow(row: Row, totals: Totals) -> None:
+    text = ""
+    turns = row.turns
+    for number, turn in enumerate(turns):
+        text += f"\0{turn.role}\1{turn.text}"
+        if turn.role == "assistant" and number < len(turns) - 1:
+            totals.beginnings.append(_hash64(text))
+            totals.beginning_rows.append(row.index)
+    totals.wholes.setdefault(_hash64(text), row.index)
+
+
+def _shorter(common: str | None, text: str | None, end: int) -> str | None:
+    """The common prefix (even `end`) or suffix (odd) of what was common so far and one more text."""
+    if common is None or text is None:
+        return text if common is None else common
+    if end % 2:
+        return common if text.endswith(common) else _same_start(common[::-1], text[::-1])[::-1]
+    return common if text.startswith(common) else _same_start(common, text)
+
+
+def _same_start(one: str, other: str) -> str:
+    length = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:length]
+
+
+def repeats(keys: bytes | bytearray | memoryview, width: int, most: int = BUCKET_ROWS) -> dict[int, int]:
+    """For each row whose key (of `width` bytes, zeros ignored) stood before: the row where it stood first.
+
+    Memory is bounded: keys are looked at in as many passes as keep about `most` of them in one table.
+    """
+    count = len(keys) // width
+    passes = max(1, -(-count // most))
+    none = bytes(width)
+    found: dict[int, int] = {}
+    whole = bytes(keys)
+    for part in range(passes):
+        first: dict[bytes, int] = {}
+        for row in range(count):
+            place = row * width
+            if passes > 1 and whole[place] % passes != part:
+                continue
+            key = whole[place : place + width]
+            earlier = first.setdefault(key, row)
+            if earlier != row and key != none:
+                found[row] = earlier
+    return found
+
+
+def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
+    duplicates = repeats(totals.contents, 16)
+    _duplicates(totals, duplicates, report)
+    if totals.pairs * 2 < totals.rows and totals.prompt_only * 2 < totals.rows:
+        _contradictions(totals, duplicates, report)
+        _common_answers(totals, duplicates, report)
+    _growing(totals, report)
+    _affixes(totals, report)
+    for row, first in repeats(totals.ids.tobytes(), 8).items():
+        if row not in duplicates:
+            report.row = row
+            report("DUP710", "", f"the id of this row is that of row {first:,} too")
+    if facts.eval_state is not None and facts.eval_state.get("DUP") is not None:
+        leaks(totals, facts.eval_state["DUP"], report)
+    report.at(None)
+
+
+def _duplicates(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
+    severity = Severity.INFO if totals.prompt_only * 2 > totals.rows else None
+    for row, first in duplicates.items():
+        report.row = row
+        report("DUP701", "", f"the same as row {first:,}", severity=severity)
+
+
+def cost_of(totals: Totals, rows: Iterator[int]) -> float:
+    """The share of all characters, and so about of the compute, that these rows take: 0 to 1."""
+    whole = sum(totals.sizes)
+    return sum(totals.sizes[row] for row in rows) / whole if whole else 0.0
+
+
+def _contradictions(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
+    groups: dict[int, list[int]] = {}
+    for row, first in repeats(totals.prompts.tobytes(), 8).items():
+        groups.setdefault(first, [first]).append(row)
+    for rows in groups.values():
+        answers = {totals.answers[row]: row for row in reversed(rows) if row not in duplicates}
+        answers.pop(NO_KEY, None)
+        if len(answers) < 2:
+            continue
+        different = sorted(answers.values())
+        report.row = different[1]
+        others = ", ".join(f"{row:,}" for row in different[:6]) + (" ..." if len(different) > 6 else "")
+        report("DUP703", "", f"one prompt, {len(answers)} different answers: rows {others}")
+
+
+def _common_answers(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
+    same = repeats(totals.answers.tobytes(), 8)
+    groups: dict[int, list[int]] = {}
+    for row, first in same.items():
+        if row not in duplicates and totals.sizes[row] > LONG_ANSWER_CHARACTERS:
+            groups.setdefault(first, [first]).append(row)
+    enough = max(5, totals.rows // 100)
+    for first, rows in groups.items():
+        prompts = {totals.prompts[row] for row in rows}
+        if len(prompts) >= enough:
+            report.row = first
+            report("DUP708", "", f"{len(prompts):,} different prompts have the answer of this row")
+
+
+def _growing(totals: Totals, report: Reporter) -> None:
+    reported: set[int] = set()
+    for key, longer in zip(totals.beginnings, totals.beginning_rows, strict=True):
+        shorter = totals.wholes.get(key)
+        if shorter is not None and shorter != longer and shorter not in reported:
+            reported.add(shorter)
+            report.row = shorter
+            report("DUP704", "", f"row {longer:,} begins with this whole conversation and goes on")
+
+
+def _affixes(totals: Totals, report: Reporter) -> None:
+    if totals.rows < 20:
+        return
+    names = ("prompt begins", "prompt ends", "answer begins", "answer ends")
+    report.row = None
+    for name, affix in zip(names, totals.affixes, strict=True):
+        if affix and len(affix.strip()) >= 10:
+            report("DUP709", "", f"every {name} with the same {plural(len(affix), 'character')}", text=affix)
+
+
+def leaks(train: Totals, held_out: Totals, report: Reporter) -> None:
+    """Report what the eval split shares with the training rows."""
+    none = bytes(16)
+    wanted: dict[bytes, list[int]] = {}
+    for row in range(held_out.rows):
+        key = bytes(held_out.contents[16 * row : 16 * row + 16])
+        if key != none:
+            wanted.setdefault(key, []).append(row)
+    first: dict[int, int] = {}
+    whole = bytes(train.contents)
+    for row in range(train.rows):
+        for held in wanted.pop(whole[16 * row : 16 * row + 16], ()):
+            first[held] = row
+    train_prompts = Counter(key for key in train.prompts if key)
+    shared = [row for row in range(held_out.rows) if held_out.prompts[row] in train_prompts]
+    share = f"{len(first):,} of {held_out.rows:,} eval rows, {len(shared):,} of their prompts"
+    for held, row in sorted(first.items()):
+        report.row = row
+        report("DUP705", "", f"eval row {held:,} is this row, word for word ({share} are in the training rows)")
+    by_prompt = {key: row for row, key in reversed(list(enumerate(train.prompts))) if key} if shared else {}
+    for held in shared:
+        if held not in first:
+            report.row = by_prompt[held_out.prompts[held]]
+            report("DUP706", "", f"eval row {held:,} has the same prompt, with another answer")
+    documents = train.documents & held_out.documents
+    if documents:
+        report.row = None
+        report("DUP711", "", f"rows of {plural(len(documents), 'source document')} are in both splits")
+
+
+def _drop(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    return DROP
+
+
+FIXES: dict[str, Fixer] = {
+    "DUP701": _drop,
+    "DUP702": _drop,
+    "DUP704": _drop,
+    "DUP705": _drop,
+    "DUP706": _drop,
+    "DUP707": _drop,
+}
