@@ -46,7 +46,7 @@ class KeepRows:
 
     def __call__(self, examples: list[dict[str, Any]]) -> Any:
         rows = [example.get("row") for example in examples]
-        batch = self.inner([{key: value for key, value in e.items() if key != "row"} for e in examples])
+        batch = self.inner(examples)
         if isinstance(batch, dict) and rows and rows[0] is not None:
             # Packed sequences carry one number per token.
             flat = [sorted(set(row)) if isinstance(row, list) else [row] for row in rows]
@@ -96,12 +96,15 @@ class Watched:
         return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
 
     def _note_rows(self: Any, inputs: Any) -> None:
-        rows = inputs.pop("row", None) if isinstance(inputs, dict) else None
-        if rows is None:
-            return
+        if isinstance(inputs, dict):
+            rows = inputs.pop("row", None)
+            numbers = rows.tolist() if rows is not None else []
+        else:
+            # Online training gets its rows as they are, each once per completion.
+            numbers = sorted({row["row"] for row in inputs})
         if self.narrator.new_step:
             self.last_rows, self.narrator.new_step = [], False
-        self.last_rows += rows.tolist()
+        self.last_rows += numbers
 
     # -- guards -------------------------------------------------------------------------------------------------------
 
@@ -121,6 +124,8 @@ class Watched:
     def evaluate(self: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         self.job.phase("evaluating", "held-out rows")
         with untouched_randomness():
+            # Evaluations that sample (online training) sample alike, so that they can be compared.
+            torch.manual_seed(self.args.seed)
             try:
                 metrics: dict[str, float] = super().evaluate(*args, **kwargs)  # type: ignore[misc]
             except EvaluationCut:
@@ -247,7 +252,7 @@ class Narrator(TrainerCallback):
         self.tokens_before = done
         self.trainer.progress.tokens += new
         metrics: dict[str, float | None] = {
-            _METRIC_NAMES.get(key, key): value
+            _metric_name(key): value
             for key, value in logs.items()
             if key not in _NOT_METRICS and isinstance(value, int | float)
         }
@@ -269,7 +274,7 @@ class Narrator(TrainerCallback):
     ) -> None:
         progress, step = self.trainer.progress, state.global_step
         told: dict[str, float | None] = {
-            key if key == "eval_loss" or not key.startswith("eval_") else _eval_name(key): value
+            _eval_name(key): value
             for key, value in (metrics or {}).items()
             if isinstance(value, int | float) and key not in _NOT_EVAL
         }
@@ -307,7 +312,14 @@ class Narrator(TrainerCallback):
         self.job.emit(event)
 
 
-_METRIC_NAMES = {"mean_token_accuracy": "token_accuracy"}
+_METRIC_NAMES = {
+    "mean_token_accuracy": "token_accuracy",
+    "runtime": "eval_seconds",
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "rewards/accuracies": "reward_accuracy",
+    "rewards/margins": "reward_margin",
+}
 _NOT_METRICS = ("epoch", "num_tokens", "step", "total_flos")
 _NOT_EVAL = (
     "epoch",
@@ -319,8 +331,11 @@ _NOT_EVAL = (
 
 
 def _eval_name(key: str) -> str:
-    name = key.removeprefix("eval_")
-    return {"runtime": "eval_seconds", "mean_token_accuracy": "token_accuracy"}.get(name, name)
+    return "eval_loss" if key == "eval_loss" else _metric_name(key.removeprefix("eval_"))
+
+
+def _metric_name(key: str) -> str:
+    return _METRIC_NAMES.get(key, key.replace("/", "_"))
 
 
 def _resident_bytes() -> int | None:

@@ -29,6 +29,21 @@ _LOSS = {"assistant": "assistant", "last_assistant": "last", "all": "all"}
 
 Columns = dict[str, Any]
 
+_ANSWERED = ((("messages",), ("prompt", "completion"), ("text",)), "messages, prompt and completion, or text")
+_PAIRED = ((("chosen", "rejected"),), "chosen and rejected")
+_ASKED = ((("prompt",), ("messages",)), "prompt or messages")
+_NEEDS: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
+    "sft": _ANSWERED,
+    "text": _ANSWERED,
+    "dpo": _PAIRED,
+    "orpo": _PAIRED,
+    "reward": _PAIRED,
+    "kto": ((("prompt", "completion", "label"),), "prompt, completion and label"),
+    "grpo": _ASKED,
+    "rloo": _ASKED,
+}
+"""Task -> the sets of columns of which a row must have one, and the same in words."""
+
 
 @dataclass
 class Tally:
@@ -146,7 +161,15 @@ def _write_tokens(job: Job, tokenizer: Any, name: str, source: Path, arrow: Path
 def _rendered(
     dialect: Dialect, row: Columns, options: Options, task: str, number: int, tally: Tally
 ) -> tuple[Rendered, ...] | None:
-    """The row's sides, or None where it is left out; the tally says why."""
+    """The row's sides, or None where it is left out; the tally says why. Raises for a row of the wrong kind."""
+    needed, described = _NEEDS[task]
+    if not any(all(key in row for key in keys) for keys in needed):
+        raise TrainerError(
+            f"These rows cannot train {task}",
+            f"row {number} has the columns {', '.join(sorted(row)) or '(none)'}; {task} needs {described}",
+            "Choose another method.task, or other rows.",
+            reason="data",
+        )
     try:
         if task in ("grpo", "rloo"):
             prompt = row["prompt"] if "prompt" in row else _before_answer(row)
@@ -197,19 +220,26 @@ def _pair(sides: tuple[Rendered, ...], row: Columns) -> Columns:
         shared -= 1
     return {
         "prompt_ids": list(chosen.ids[:shared]),
-        "chosen_ids": list(chosen.ids[shared:]),
-        "rejected_ids": list(rejected.ids[shared:]),
+        "chosen_ids": list(chosen.ids[shared : _answer_end(chosen)]),
+        "rejected_ids": list(rejected.ids[shared : _answer_end(rejected)]),
     }
 
 
+def _answer_end(made: Rendered) -> int:
+    """Where the trained tokens end: templates write a line break after the end of turn that nobody generates."""
+    return len(made.ids) - made.labels_mask[::-1].index(True)
+
+
 def _whole_pair(sides: tuple[Rendered, ...], row: Columns) -> Columns:
-    return {"chosen_ids": list(sides[0].ids), "rejected_ids": list(sides[1].ids)}
+    # Online training shows the reward model answers up to their end of turn, so it is trained on just that.
+    return {f"{name}_ids": list(side.ids[: _answer_end(side)]) for name, side in zip(("chosen", "rejected"), sides)}
 
 
 def _judged(sides: tuple[Rendered, ...], row: Columns) -> Columns:
     made = sides[0]
     cut = made.prompt_tokens
-    return {"prompt_ids": list(made.ids[:cut]), "completion_ids": list(made.ids[cut:]), "label": bool(row["label"])}
+    answer = list(made.ids[cut : _answer_end(made)])
+    return {"prompt_ids": list(made.ids[:cut]), "completion_ids": answer, "label": bool(row["label"])}
 
 
 def _asked(sides: tuple[Rendered, ...], row: Columns) -> Columns:

@@ -69,4 +69,14 @@ def trainer_for(task: str) -> Any:
         from ftui.trainer.sft import train_sft
 
         return train_sft
-    raise TrainerError("No such task", f"method.task is {task}")
+    if task in ("dpo", "kto", "orpo"):
+        from ftui.trainer import preference
+
+        return {"dpo": preference.train_dpo, "kto": preference.train_kto, "orpo": preference.train_orpo}[task]
+    if task == "reward":
+        from ftui.trainer.reward import train_reward
+
+        return train_reward
+    from ftui.trainer.online import train_online
+
+    return train_online

@@ -102,38 +102,45 @@ MakeRun = Callable[..., Path]
 @pytest.fixture
 def make_run(tmp_path: Path, tiny_model: Path) -> MakeRun:
     """Make a run directory: make_run(train=rows, eval=rows, name="run", **{"train.max_steps": 5})."""
-    import yaml
 
     def make(
-        train: list[dict[str, Any]],
-        eval: list[dict[str, Any]] | None = None,
-        name: str = "run",
-        model: Path = tiny_model,
-        stages: list[dict[str, Any]] | None = None,
-        **values: Any,
+        train: list[dict[str, Any]], eval: list[dict[str, Any]] | None = None, name: str = "run", **more: Any
     ) -> Path:
-        folder = tmp_path / name
-        for part in ("events", "data", "checkpoints", "eval", "logs"):
-            (folder / part).mkdir(parents=True)
-        mapping: dict[str, Any] = {
-            "model": {"id": str(model), "path": str(model)},
-            "data": {"train": "train.jsonl", "max_length_tokens": 64},
-            "method": {"technique": "lora", "lora_rank": 8},
-            "train": {"learning_rate": 5e-3, "micro_batch": 4, "accumulation": 2, "max_steps": 6, "warmup_ratio": 0.0},
-            "eval": {"enabled": False, "samples": 0},
-        }
-        for dotted, value in values.items():
-            section, _, key = dotted.partition(".")
-            mapping.setdefault(section, {})[key] = value
-        if stages:
-            mapping["stages"] = stages
-        (folder / "plan.yaml").write_text(yaml.safe_dump(to_mapping(from_mapping(mapping))), encoding="utf-8")
-        write_rows(folder / "data" / "train.jsonl", train)
-        if eval:
-            write_rows(folder / "data" / "eval.jsonl", eval)
-        return folder
+        return make_run_folder(tmp_path / name, more.pop("model", tiny_model), train, eval, **more)
 
     return make
+
+
+def make_run_folder(
+    folder: Path,
+    model: Path,
+    train: list[dict[str, Any]],
+    eval: list[dict[str, Any]] | None = None,
+    stages: list[dict[str, Any]] | None = None,
+    **values: Any,
+) -> Path:
+    """Write a run directory as the supervisor leaves it for the trainer."""
+    import yaml
+
+    for part in ("events", "data", "checkpoints", "eval", "logs"):
+        (folder / part).mkdir(parents=True)
+    mapping: dict[str, Any] = {
+        "model": {"id": str(model), "path": str(model)},
+        "data": {"train": "train.jsonl", "max_length_tokens": 64},
+        "method": {"technique": "lora", "lora_rank": 8},
+        "train": {"learning_rate": 5e-3, "micro_batch": 4, "accumulation": 2, "max_steps": 6, "warmup_ratio": 0.0},
+        "eval": {"enabled": False, "samples": 0},
+    }
+    for dotted, value in values.items():
+        section, _, key = dotted.partition(".")
+        mapping.setdefault(section, {})[key] = value
+    if stages:
+        mapping["stages"] = stages
+    (folder / "plan.yaml").write_text(yaml.safe_dump(to_mapping(from_mapping(mapping))), encoding="utf-8")
+    write_rows(folder / "data" / "train.jsonl", train)
+    if eval:
+        write_rows(folder / "data" / "eval.jsonl", eval)
+    return folder
 
 
 def train(folder: Path) -> int:
@@ -149,3 +156,16 @@ def events_of(folder: Path, kind: type[Any] | None = None) -> list[Any]:
     lines = (folder / "events" / "trainer.jsonl").read_text(encoding="utf-8").splitlines()
     events: list[Event] = [stamped.event for line in lines if (stamped := parse_line(line)) is not None]
     return [event for event in events if kind is None or isinstance(event, kind)]
+
+
+@pytest.fixture(scope="session")
+def schooled_model(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """The tiny model after a little supervised training: it answers in the right form, and right about half the time."""
+    folder = make_run_folder(
+        tmp_path_factory.mktemp("school"),
+        tiny_model,
+        chat_rows(200, 3),
+        **{"method.technique": "full", "train.learning_rate": 2e-3, "train.max_steps": 22},
+    )
+    assert train(folder) == 0
+    return folder / "model"

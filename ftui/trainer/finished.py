@@ -1,0 +1,81 @@
+"""The models of a finished run, for scoring, chat and export: the base as it was, and the tuned one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ftui.core.plan import Plan
+from ftui.errors import FtuiError
+from ftui.trainer.dialect import load_tokenizer
+from ftui.trainer.job import read_plan
+
+
+def tuned_folder(run_dir: Path) -> Path:
+    """The folder of the run's final weights. Raises FtuiError where the run has none yet."""
+    folder = run_dir / "model"
+    if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
+        raise FtuiError("The run has no model yet", str(folder), "Finish it first: ftui runs resume RUN")
+    return folder
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether the folder holds an adapter, not a whole model."""
+    return (folder / "adapter_config.json").is_file()
+
+
+def base_folder(run_dir: Path, plan: Plan) -> str:
+    """The folder of the model that the run's adapter belongs to."""
+    adapter = run_dir / "model" / "adapter_config.json"
+    if adapter.is_file():
+        named = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        if named and Path(named).is_dir():
+            return str(named)
+    return plan.model.path or plan.model.id
+
+
+def load_base(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None) -> Any:
+    """The untouched base, in evaluation mode. dtype None: fp32 on a CPU, the checkpoint's own type on a GPU."""
+    from transformers import AutoModelForCausalLM
+
+    on_gpu = torch.cuda.is_available()
+    wanted: Any = dtype or ("auto" if on_gpu else torch.float32)
+    folder = base_folder(run_dir, plan)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=wanted, use_safetensors=True, device_map={"": 0} if on_gpu else None
+        )
+    except (OSError, ValueError) as error:
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FtuiError("The base model cannot be loaded", f"{folder}: {words}") from None
+    return model.eval()
+
+
+def load_tuned(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None) -> Any:
+    """The tuned model: base and adapter, or the whole model of a full fine-tuning; in evaluation mode."""
+    from transformers import AutoModelForCausalLM
+
+    folder = tuned_folder(run_dir)
+    if is_adapter(folder):
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(load_base(run_dir, plan, dtype), str(folder)).eval()
+    on_gpu = torch.cuda.is_available()
+    wanted: Any = dtype or ("auto" if on_gpu else torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype=wanted, use_safetensors=True, device_map={"": 0} if on_gpu else None
+    )
+    return model.eval()
+
+
+def tokenizer_of(run_dir: Path, plan: Plan) -> Any:
+    """The tokenizer with the chat template that the run trained with."""
+    return load_tokenizer(str(tuned_folder(run_dir)), plan)
+
+
+def read_run(run_dir: Path) -> Plan:
+    """The run's plan, with what the supervisor changed."""
+    return read_plan(run_dir)
