@@ -232,7 +232,11 @@ def _answer_end(made: Rendered) -> int:
 
 def _whole_pair(sides: tuple[Rendered, ...], row: Columns) -> Columns:
     # Online training shows the reward model answers up to their end of turn, so it is trained on just that.
-    return {f"{name}_ids": list(side.ids[: _answer_end(side)]) for name, side in zip(("chosen", "rejected"), sides)}
+    chosen, rejected = sides
+    return {
+        "chosen_ids": list(chosen.ids[: _answer_end(chosen)]),
+        "rejected_ids": list(rejected.ids[: _answer_end(rejected)]),
+    }
 
 
 def _judged(sides: tuple[Rendered, ...], row: Columns) -> Columns:

@@ -160,7 +160,7 @@ def events_of(folder: Path, kind: type[Any] | None = None) -> list[Any]:
 
 @pytest.fixture(scope="session")
 def schooled_model(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
-    """The tiny model after a little supervised training: it answers in the right form, and right about half the time."""
+    """The tiny model after a little supervised training: it answers in the right form, and is mostly wrong."""
     folder = make_run_folder(
         tmp_path_factory.mktemp("school"),
         tiny_model,
