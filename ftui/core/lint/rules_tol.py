@@ -194,7 +194,7 @@ def _declared(row: Row, report: Reporter) -> dict[str, Any] | None:
     for index, tool in enumerate(tools):
         function = tool.get("function", tool) if isinstance(tool, dict) else None
         name = function.get("name") if isinstance(function, dict) else None
-        if isinstance(tool, str) or not isinstance(name, str):
+        if not isinstance(function, dict) or not isinstance(name, str):
             report("TOL458", f"/{column}/{index}", f"tool {index + 1} has no name")
             return None
         parameters = function.get("parameters", function.get("input_schema"))

@@ -1,0 +1,398 @@
+"""TXT: characters and leftovers that do not belong into what a model learns to write."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from ftui.core.lint.examples import chat
+from ftui.core.lint.model import Context, Fixer, Reporter, Row, Rule, Safety, Severity, Turn, edit_text
+from ftui.core.lint.mojibake import PATTERN as MOJIBAKE
+from ftui.core.lint.mojibake import repaired
+from ftui.core.lint.prose import looks_like_code, without_code
+
+E, W, I = Severity.ERROR, Severity.WARNING, Severity.INFO  # noqa: E741  (the table's own letters)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "TXT401", "mojibake", W, "UTF-8 that was read with the wrong encoding.",
+        'A text was decoded as Windows-1252 somewhere: "It’s" became "Itâ€™s". The model learns to write it that way.',
+        chat("Is it late?", "Itâ€™s late."), chat("Is it late?", "It’s late."), "decode it again", "safe",
+    ),
+    Rule(
+        "TXT402", "replacement-character", W, "A character was lost (U+FFFD).",
+        "Somebody decoded with errors='replace': what stood there is gone. Take the row from its source again.",
+        chat("Who?", "Ren\ufffd did."), chat("Who?", "René did."),
+    ),
+    Rule(
+        "TXT403", "html-residue", W, "HTML tags or entities in prose.",
+        "Left over from a web page. The model learns to write <br> and &nbsp; where people read them. Rows about HTML,"
+        " and code, are left alone.",
+        chat("Why?", "Because of rain.<br>And wind &amp; snow."), chat("Why?", "Because of rain.\nAnd wind & snow."),
+        "remove tags and decode entities", "unsafe",
+    ),
+    Rule(
+        "TXT404", "zero-width-characters", W, "Invisible characters in a text.",
+        "Zero-width spaces, joiners and soft hyphens come from web pages and word processors. They split words into"
+        " rare tokens, and two texts that look the same are not. Joiners in emoji, Persian and Indic words are"
+        " spelling and stay.",
+        chat("Where?", "In the gar\u200bden."), chat("Where?", "In the garden."), "remove them", "safe",
+    ),
+    Rule(
+        "TXT405", "bidi-controls", W, "Characters that turn the direction of writing around.",
+        "They can show a text in another order than it is stored in; the model learns the stored one. Right-to-left"
+        " text may need marks and isolates, but hardly overrides.",
+        chat("Name?", "abc\u202edcba\u202c"), chat("Name?", "abcabcd"), "remove them", "unsafe",
+    ),
+    Rule(
+        "TXT406", "tag-characters", E, "Invisible tag characters, which can carry hidden instructions.",
+        "U+E0000 to U+E007F are invisible copies of ASCII. Nobody sees them, but a tokenizer does: it is a known way"
+        " to smuggle text in. Flags made of them (England, Scotland, Wales) are left alone.",
+        chat("Hi", "Hello.\U000e0068\U000e0069"), chat("Hi", "Hello."), "remove them", "safe",
+    ),
+    Rule(
+        "TXT407", "control-characters", E, "Control or terminal-escape characters in a text.",
+        "Colour codes from logs, cursor movements, clipboard writes. They teach the model noise, and do harm on the"
+        " screen of whoever prints its answers.",
+        chat("Status?", "\x1b[32mok\x1b[0m"), chat("Status?", "ok"), "remove them", "safe",
+    ),
+    Rule(
+        "TXT408", "not-nfc", I, "Characters in a decomposed or compatibility form.",
+        "é as e plus an accent, ﬁ as one character, ｆｕｌｌ-width letters: other tokens for the same text, and"
+        " duplicates that are not found. Copied from PDF files, or made by macOS.",
+        chat("What?", "A cafe\u0301."), chat("What?", "A café."), "normalise to NFC", "unsafe",
+    ),
+    Rule(
+        "TXT409", "mixed-script", I, "A word mixes letters of two scripts that look alike.",
+        "A Cyrillic а inside a Latin word: a slip of the keyboard, or a way around filters. The tokenizer splits such"
+        " words into bytes.",
+        chat("Which?", "The b\u0430nk."), chat("Which?", "The bank."),
+    ),
+    Rule(
+        "TXT410", "special-token-in-text", E, "A model's control token stands in the text.",
+        "<|endoftext|>, </s>, <|im_start|> in the content become the real control token: a turn ends in the middle,"
+        " or a second one begins. At the text's edge it is a leftover of another tool and can go; inside somebody must"
+        " look. Tokens in code (`</s>`) are taken as a topic.",
+        chat("Hi", "Hello.<|endoftext|>"), chat("Hi", "Hello."),
+        "remove the token (unsafe where it stands inside the text)", "unsafe",
+    ),
+    Rule(
+        "TXT411", "template-text", W, "Words of a prompt template are part of the text.",
+        '"### Response:" or "Assistant:" belong to a template, which the trainer adds by itself: the model would learn'
+        " to write them as well.",
+        chat("### Instruction:\nSay hi.\n### Response:", "Hi."), chat("Say hi.", "Hi."), "remove the heading", "unsafe",
+    ),
+    Rule(
+        "TXT412", "format-code", I, "A template's own code was left in the text.",
+        "{% if %}, ${name} and %s are what a program should have filled in or removed.",
+        chat("Hi", "Hello {% if user %}friend{% endif %}."), chat("Hi", "Hello friend."),
+    ),
+    Rule(
+        "TXT413", "edge-whitespace", I, "Spaces or blank lines at the edge, or several blank lines in a row.",
+        "A space before the answer shifts its first token; one after it teaches the model to go on before it stops."
+        " Most templates cut the edges, some do not.",
+        chat("Hi", "Hello. \n"), chat("Hi", "Hello."), "trim the text and its runs of blank lines", "safe",
+    ),
+    Rule(
+        "TXT414", "odd-code-fence", W, "A code block is opened and never closed.",
+        "The number of ``` is odd: the answer was cut off, or a fence was lost. The model learns to leave it open.",
+        chat("Code?", "```\nx = 1"), chat("Code?", "```\nx = 1\n```"),
+    ),
+)  # fmt: skip
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ESCAPES = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|\x1b[ -/]*[0-~]"
+)
+_ZERO_WIDTH = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_TAGS = re.compile("[\U000e0000-\U000e007f]+")
+_FLAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+_COMPATIBLE = re.compile("[\ufb00-\ufb06]|(?:[\uff21-\uff3a\uff41-\uff5a][\uff10-\uff5a]+)")
+_CJK = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+_MIXED = re.compile("[A-Za-z][аеорсухіјАВЕКМНОРСТХІЈ]|[аеорсухіјАВЕКМНОРСТХІЈ][A-Za-z]")
+_SPECIAL = re.compile(
+    r"<\|(?:[a-z0-9_]{2,32}|[A-Z_]{3,32})\|>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[/?INST\]|<</?SYS>>"
+    r"|<｜[^｜<>]{1,40}｜>|\[(?:/?AVAILABLE_TOOLS|TOOL_CALLS|/?TOOL_RESULTS)\]|<end_of_utterance>"
+)
+_HTML = re.compile(
+    r"</?(?:p|br|div|span|b|i|u|em|strong|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|img|font|pre|code|blockquote|hr"
+    r"|sup|sub|script|style|a href=[^<>]{1,200})(?:\s[^<>]{0,200})?/?>|&(?:nbsp|amp|lt|gt|quot|apos|mdash|ndash"
+    r"|#\d{2,5}|#x[0-9a-fA-F]{2,5});",
+    re.I,
+)
+_ABOUT_MARKUP = ("html", "xml", "svg", "css", " tag", "markup", "web", "javascript", "jsx", "php", "template", "escape")
+_TEMPLATE = re.compile(
+    r"(?:\A|\n)[ \t]*#{2,3} ?(?:Instruction|Response|Input|Output|System|User|Assistant|Human|Question|Answer)s?[ \t]*:"
+    r"|(?:\A|\n)[ \t]*<?(?:USER|ASSISTANT)>?:"
+)
+_PROMPT_LABEL = re.compile(r"\A\s*(?:Human|User)\s*:\s")
+_ANSWER_LABEL = re.compile(r"\A\s*(?:Assistant|AI|Bot|Chatbot|Response)\s*:\s")
+_FORMAT_CODE = re.compile(
+    r"\{%-?\s*\w[^{}]{0,80}%\}|(?<!\\)\$\{[A-Za-z_]\w{0,40}\}|(?<![\w%])%(?:s|d|\(\w{1,30}\)s)(?![\w%])"
+)
+_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n\s*")
+
+
+def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
+    """Each group of rules looks at the row only when one of its characters is in what is left of it (`row.marks`)."""
+    marks = row.marks
+    if not row.joined.isascii():
+        _check_characters(row, report)
+    elif _CONTROL_BYTES.search(marks):
+        _each_turn(row, report, _control)
+    if b"<" in marks or b"[" in marks:
+        _check_special_tokens(row, report, context)
+    if b"<" in marks or b"&" in marks:
+        _check_html(row, report)
+    if b":" in marks and row.format.kind != "text":
+        _check_template_text(row, report)
+    if b"%" in marks or b"$" in marks:
+        _each_turn(row, report, _format_code)
+    if b"`" in marks:
+        _each_turn(row, report, _fences)
+    for turn in row.turns:
+        text = turn.text
+        if text.strip() != text and not text.isspace():
+            _edges(turn, row, report)
+    if b"\n\n" in marks and _BLANK_LINES.search(row.joined):
+        _check_blank_lines(row, report)
+
+
+def _turns(row: Row) -> list[Turn]:
+    return [*row.turns, *row.rejected] if row.rejected else row.turns
+
+
+def _each_turn(row: Row, report: Reporter, one: Callable[[Turn, Reporter], None]) -> None:
+    for turn in _turns(row):
+        one(turn, report)
+
+
+def _control(turn: Turn, report: Reporter) -> None:
+    found = list(_CONTROL.finditer(turn.text))
+    if not found:
+        return
+    harmless = all(each.group() in "\x0b\x0c\x7f" for each in found)
+    what = "terminal escapes" if any(each.group() in "\x1b\x9b\x9d\x90" for each in found) else "control characters"
+    text = f"{what}: {len(found)} of them, the first is U+{ord(found[0].group()):04X}"
+    report("TXT407", turn.pointer, text, text=turn.text, span=found[0].span(), severity=W if harmless else None)
+
+
+def _check_characters(row: Row, report: Reporter) -> None:
+    for turn in _turns(row):
+        text = turn.text
+        if text.isascii():
+            if _CONTROL.search(text):
+                _control(turn, report)
+            continue
+        if _CONTROL.search(text):
+            _control(turn, report)
+        if found := MOJIBAKE.search(text):
+            whole = repaired(found.group())
+            report("TXT401", turn.pointer, f'"{found.group()}" is probably "{whole}"', text=text, span=found.span(),
+                   fix=None if whole != found.group() else "none")  # fmt: skip
+        position = text.find("\ufffd")
+        if position >= 0:
+            report("TXT402", turn.pointer, f"{text.count(chr(0xFFFD))} lost characters (U+FFFD)", text=text,
+                   span=(position, position + 1))  # fmt: skip
+        if invisible := _invisible(text):
+            name = f"U+{ord(text[invisible[0]]):04X}"
+            report("TXT404", turn.pointer, f"{len(invisible)} invisible characters, the first is {name}", text=text,
+                   span=(invisible[0], invisible[0] + 1))  # fmt: skip
+        if bidi := _bidi(text):
+            report("TXT405", turn.pointer, f"U+{ord(bidi.group()):04X} changes the direction of writing", text=text,
+                   span=bidi.span())  # fmt: skip
+        if _TAGS.search(text) and (tags := _TAGS.search(_FLAGS.sub(lambda m: " " * len(m.group()), text))):
+            report("TXT406", turn.pointer, f"{len(tags.group())} invisible tag characters: {_tagged(tags.group())}",
+                   text=text, span=tags.span())  # fmt: skip
+        if not unicodedata.is_normalized("NFC", text) or (_COMPATIBLE.search(text) and not _CJK.search(text)):
+            report("TXT408", turn.pointer, "some characters are decomposed or compatibility forms")
+        if mixed := _MIXED.search(text):
+            report("TXT409", turn.pointer, "Latin and Cyrillic letters in one word", text=text, span=mixed.span())
+
+
+def _tagged(tags: str) -> str:
+    return '"' + "".join(chr(ord(c) - 0xE0000) if 0x20 <= ord(c) - 0xE0000 < 0x7F else "?" for c in tags)[:60] + '"'
+
+
+def _invisible(text: str) -> list[int]:
+    """Positions of zero-width characters that are not spelling."""
+    return [found.start() for found in _ZERO_WIDTH.finditer(text) if not _is_spelling(text, found.start())]
+
+
+def _is_spelling(text: str, position: int) -> bool:
+    """Joiners in emoji and in scripts that join; zero-width spaces where a script writes no spaces between words."""
+    character = text[position]
+    before, after = text[max(0, position - 1) : position], text[position + 1 : position + 2]
+    if character in "\u200c\u200d":
+        return not before.isascii() and not after.isascii()
+    if character == "\u200b":
+        return any("\u0e00" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" for c in before + after)
+    return False
+
+
+def _bidi(text: str) -> re.Match[str] | None:
+    found = _BIDI.search(text)
+    if found is None or not _RTL.search(text):
+        return found
+    return next((each for each in _BIDI.finditer(text) if each.group() in "\u202d\u202e"), None)
+
+
+@lru_cache(maxsize=4)
+def _own_tokens(tokens: frozenset[str]) -> re.Pattern[str] | None:
+    """The chosen model's control tokens, those that nobody writes by chance."""
+    telling = sorted((t for t in tokens if len(t) > 3 and not t.isalnum()), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, telling))) if telling else None
+
+
+def _check_special_tokens(row: Row, report: Reporter, context: Context) -> None:
+    own = _own_tokens(context.tokenizer.special_tokens) if context.tokenizer is not None else None
+    if not _SPECIAL.search(row.joined) and not (own and own.search(row.joined)):
+        return
+    about_html = "html" in row.lower
+    for turn in _turns(row):
+        prose = without_code(turn.text)
+        found = [each for each in _SPECIAL.finditer(prose) if not (about_html and each.group() in ("<s>", "</s>"))]
+        safety: Safety = "unsafe" if _SPECIAL.search(_trimmed(turn.text)) else "safe"
+        if not found and own:
+            found, safety = list(own.finditer(prose)), "none"
+        if found:
+            where = "at the text's edge" if safety == "safe" else "in the text"
+            report("TXT410", turn.pointer, f"the control token {found[0].group()} {where}", text=turn.text,
+                   span=found[0].span(), fix=safety, severity=W if turn.role == "text" else None)  # fmt: skip
+
+
+_LEADING = re.compile(rf"(?:\s*(?:{_SPECIAL.pattern}))+")
+_TRAILING = re.compile(rf"(?:(?:{_SPECIAL.pattern})\s*)+\Z")
+
+
+def _trimmed(text: str) -> str:
+    """The text without control tokens at its beginning and end."""
+    text = text.strip()
+    if found := _LEADING.match(text):
+        text = text[found.end() :]
+    tail = max(0, len(text) - 200)
+    last = _TRAILING.search(text, tail)
+    return (text[: last.start()] if last else text).strip()
+
+
+def _check_html(row: Row, report: Reporter) -> None:
+    if not _HTML.search(row.joined) or any(word in row.lower for word in _ABOUT_MARKUP):
+        return
+    for turn in _turns(row):
+        if turn.text.lstrip().startswith("<"):
+            continue  # the turn is markup
+        prose = without_code(turn.text)
+        found = _HTML.search(prose)
+        if found and not looks_like_code(prose):
+            report("TXT403", turn.pointer, f"{found.group()[:40]} in prose", text=turn.text, span=found.span())
+
+
+def _check_template_text(row: Row, report: Reporter) -> None:
+    """Headings of templates in prompts, and speaker labels in front. Headings inside an answer are QUA613's."""
+    marks, raw_prompt = row.marks, row.format.kind == "completion"
+    heading = b"##" in marks or b"USER:" in marks or b"ASSISTANT:" in marks
+    for turn in row.turns:
+        is_answer = turn.role == "assistant"
+        if raw_prompt and not is_answer:
+            continue  # a raw prompt may carry its own template
+        found = None
+        if heading:
+            found = _TEMPLATE.match(turn.text) if is_answer else _TEMPLATE.search(turn.text)
+        if found is None and ":" in turn.text[:16] and turn.role in ("user", "assistant"):
+            found = (_ANSWER_LABEL if is_answer else _PROMPT_LABEL).match(turn.text)
+        if found:
+            report("TXT411", turn.pointer, f'"{found.group().strip()[:40]}" belongs to a prompt template',
+                   text=turn.text, span=found.span())  # fmt: skip
+
+
+def _format_code(turn: Turn, report: Reporter) -> None:
+    found = _FORMAT_CODE.search(without_code(turn.text))
+    if found and not looks_like_code(turn.text):
+        report("TXT412", turn.pointer, f"{found.group()[:40]} was never filled in", text=turn.text, span=found.span())
+
+
+def _fences(turn: Turn, report: Reporter) -> None:
+    if turn.role in ("assistant", "text") and turn.text.count("```") % 2:
+        position = turn.text.rfind("```")
+        report("TXT414", turn.pointer, f"{turn.text.count('```')} code fences", text=turn.text,
+               span=(position, position + 3))  # fmt: skip
+
+
+def _edges(turn: Turn, row: Row, report: Reporter) -> None:
+    text = turn.text
+    if row.format.kind == "completion" and turn.role == "assistant":
+        text = text.removeprefix(" ")  # the old convention of prompt and completion; TOK519 looks at it
+    stripped = text.strip()
+    if stripped == text:
+        return
+    where, span = "after", (len(turn.text.rstrip()), len(turn.text))
+    if text[:1].isspace():
+        where, span = "before", (0, len(turn.text) - len(turn.text.lstrip()))
+    report("TXT413", turn.pointer, f"whitespace {where} the text", text=turn.text, span=span)
+
+
+def _check_blank_lines(row: Row, report: Reporter) -> None:
+    for turn in row.turns:
+        prose = without_code(turn.text).strip()
+        if _BLANK_LINES.search(prose) and turn.text.strip() == turn.text and not looks_like_code(prose):
+            report("TXT413", turn.pointer, "several blank lines in a row", text=turn.text)
+
+
+def _without_control(text: str) -> str:
+    return _CONTROL.sub("", _ESCAPES.sub("", text))
+
+
+def _without_invisible(text: str) -> str:
+    gone = set(_invisible(text))
+    return "".join(character for position, character in enumerate(text) if position not in gone)
+
+
+def _without_tags(text: str) -> str:
+    pieces = re.split(f"({_FLAGS.pattern})", text)
+    return "".join(piece if index % 2 else _TAGS.sub("", piece) for index, piece in enumerate(pieces))
+
+
+def _without_html(text: str) -> str:
+    import html
+
+    text = re.sub(r"(?i)<br\s*/?>|</p>", "\n", text)
+    return html.unescape(_HTML.sub(lambda found: found.group() if found.group().startswith("&") else "", text))
+
+
+def _without_special(text: str) -> str:
+    return _SPECIAL.sub("", text).strip()
+
+
+def _without_template(text: str) -> str:
+    for pattern in (_TEMPLATE, _ANSWER_LABEL, _PROMPT_LABEL):
+        text = pattern.sub("\n" if pattern is _TEMPLATE else "", text)
+    return text.strip()
+
+
+def _composed(text: str) -> str:
+    composed = unicodedata.normalize("NFC", text)
+    return _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found.group()), composed)
+
+
+def _trim(text: str) -> str:
+    return _BLANK_LINES.sub("\n\n", text).strip() if not looks_like_code(text) and "```" not in text else text.strip()
+
+
+FIXES: dict[str, Fixer] = {
+    "TXT401": edit_text(repaired),
+    "TXT403": edit_text(_without_html),
+    "TXT404": edit_text(_without_invisible),
+    "TXT405": edit_text(lambda text: _BIDI.sub("", text)),
+    "TXT406": edit_text(_without_tags),
+    "TXT407": edit_text(_without_control),
+    "TXT408": edit_text(_composed),
+    "TXT410": edit_text(_without_special),
+    "TXT411": edit_text(_without_template),
+    "TXT413": edit_text(_trim),
+}
