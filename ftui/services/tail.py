@@ -44,7 +44,7 @@ class LineTail:
                 self._skipping = True
             return []
         self.offset += end
-        lines = block[:end].splitlines()
+        lines = block[: end - 1].split(b"\n")  # not splitlines: a progress bar rewrites its line with \r
         if self._skipping:
             self._skipping = False
             lines = lines[1:]

@@ -106,8 +106,9 @@ def place_rows(run: Path) -> list[Row]:
         ("the log", "logs/trainer.log"),
         ("exports", "export"),
     )
-    found = [(what, run / name) for what, name in places if (run / name).exists()]
-    return [((f"{what:<16}", "dim"), (safe(str(path)), "text")) for what, path in found]
+    found = [(what, name) for what, name in places if (run / name).exists()]
+    folder: Row = (("in ", "dim"), (safe(str(run)), "text"))
+    return [folder, *(((f"  {what:<16}", "dim"), (name, "text")) for what, name in found)]
 
 
 def next_rows(run: Path, verdict: Mapping[str, Any]) -> list[Row]:

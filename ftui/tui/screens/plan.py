@@ -69,8 +69,8 @@ class PlanScreen(StageScreen):
             self._show()
             self._judge()
 
-    def missing(self) -> str:
-        return "" if self.state.run_path else "Press s to start the run."
+    def action_next(self) -> None:
+        self.action_start()
 
     # -- the proposal
 
