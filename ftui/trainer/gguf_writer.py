@@ -1,7 +1,7 @@
 """A model as one GGUF file, written with llama.cpp's own `gguf` package (its tensor names, its quantisers).
 
-Known families: Llama (Llama 2 and 3, SmolLM2, Mistral), Qwen2 and Qwen3, dense, with a byte-level BPE tokenizer. Anything
-else is refused by name: llama.cpp's convert_hf_to_gguf.py, run on the merged export, knows far more of them, and a file
+Known families: Llama (3, SmolLM2, Mistral), Qwen2 and Qwen3, dense, with a byte-level BPE tokenizer. Anything else
+is refused by name: llama.cpp's convert_hf_to_gguf.py, run on the merged export, knows far more of them, and a file
 that loads and talks nonsense would be worse than none. The packaged copies of that script on PyPI are unofficial and
 replace the `gguf` package, so they are not used.
 """
@@ -27,10 +27,10 @@ FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_
 _ELSEWHERE = "Export it merged, then run llama.cpp's convert_hf_to_gguf.py on that folder."
 
 # How llama.cpp calls a way of splitting text before BPE (llama.cpp src/llama-vocab.cpp), by what tokenizer.json says.
-_LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_QWEN2 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+_REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA3 = _WORDS + r"|\p{N}{1,3}|" + _REST
+_QWEN2 = _WORDS + r"|\p{N}|" + _REST
 _SPLITS = {_LLAMA3: "llama-bpe", _QWEN2: "qwen2"}
 
 
@@ -187,10 +187,14 @@ def _add_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
 
 
 def gguf_template(template: str) -> str:
-    """The chat template without `{% generation %}` markers, which llama.cpp's Jinja does not know; its text is the same."""
+    """The chat template without `{% generation %}` markers, which llama.cpp's Jinja does not know; same text.
+
+    A marker becomes a condition that always holds, so that its white-space control stays what it was.
+    """
     import re
 
-    return re.sub(r"\{%-?\s*(?:end)?generation\s*-?%\}", "", template)
+    opened = re.sub(r"(\{%-?\s*)generation(\s*-?%\})", r"\1if true\2", template)
+    return re.sub(r"(\{%-?\s*)endgeneration(\s*-?%\})", r"\1endif\2", opened)
 
 
 def _tokens(tokenizer: Any, vocab_size: int) -> tuple[list[str], list[int]]:

@@ -45,9 +45,9 @@ def score_model(
     """
     phase = f"{label}_score"
     dialect = dialect_of(tokenizer)
-    pairs = _questions(rows, plan.eval.rows_max)
+    pairs = questions(rows, plan.eval.rows_max)
     emit(Phase(phase, f"{len(pairs)} held-out prompts", 0.0))
-    prompts = [_prompt_ids(dialect, pair, plan) for pair in pairs]
+    prompts = [prompt_ids(dialect, pair, plan) for pair in pairs]
     checks = checks_for([pair["reference"] for pair in pairs], plan, run_dir)
     # An answer may use what the model's window leaves, never more: positions beyond it are noise.
     generated = generate(
@@ -193,7 +193,7 @@ def answer_losses(model: Any, rows: Sequence[Rendered | None], batch: int) -> li
     return results
 
 
-def _questions(rows: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
+def questions(rows: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
     """Held-out rows as prompt and reference: the last answer of a chat, the completion, or the chosen side."""
     found: list[dict[str, Any]] = []
     for number, row in enumerate(rows):
@@ -238,7 +238,7 @@ def _content(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _prompt_ids(dialect: Any, pair: Mapping[str, Any], plan: Plan) -> list[int]:
+def prompt_ids(dialect: Any, pair: Mapping[str, Any], plan: Plan) -> list[int]:
     if "raw" in pair:
         start = dialect.bos if dialect.adds_bos else ""
         return list(dialect.encode(start + pair["raw"])[0])
