@@ -37,16 +37,12 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
     guards.check_first_batches(job, trainer, tokenizer)
     _watch_general_ability(job, trainer, tokenizer)
     resume = _resume(job, trainer)
-    trainer.args.eval_on_start = resume is None and trainer.args.eval_strategy != "no"
-    job.stop.stepping = True
-    if job.stop.asked:
-        raise Stopped
-    try:
-        trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
-    finally:
-        job.stop.stepping = False
-    if job.stop.asked:
-        raise Stopped
+    if resume is not None and trainer.progress.finished:
+        # It had finished, and something after that had not: there is only the rest to do.
+        trainer._load_from_checkpoint(str(resume.path))
+        trainer.state.global_step = resume.step
+    else:
+        _train(job, trainer, resume)
     steps, best = trainer.state.global_step, trainer.progress.best_step
     if best is not None and best != steps:
         _take_back(job, trainer, best)
@@ -58,6 +54,20 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
         trainer.progress.metric: trainer.progress.best_value,
     }
     return Outcome(trainer.model, tokenizer, folder, steps, best, summary)
+
+
+def _train(job: Job, trainer: Any, resume: checkpoints.Saved | None) -> None:
+    trainer.args.eval_on_start = resume is None and trainer.args.eval_strategy != "no"
+    job.stop.stepping = True
+    try:
+        if job.stop.asked:
+            raise Stopped
+        trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+    finally:
+        job.stop.stepping = False
+    # Asked in the very last step: everything is done, so it may finish.
+    if job.stop.asked and trainer.state.global_step < trainer.state.max_steps:
+        raise Stopped
 
 
 def _resume(job: Job, trainer: Any) -> checkpoints.Saved | None:

@@ -35,8 +35,10 @@ class Job:
     base: str
     adapter: Path | None = None
     step_offset: int = 0
-    first_stage: bool = True
-    last_stage: bool = True
+    scores_base: bool = True
+    """Whether the untouched model is scored here: in the first stage that makes a policy."""
+    score_rows: Path | None = None
+    """The held-out rows that base and tuned are compared on; None: those of this training."""
     effective: dict[str, Any] = field(default_factory=dict)
     """What was really used, by plan field or library argument; becomes effective.json."""
 

@@ -159,6 +159,7 @@ class Watched:
         if first:
             self.state.save_to_json(str(temporary / TRAINER_STATE_NAME))
             self.progress.seconds = self.narrator.seconds()
+            self.progress.finished = step >= self.state.max_steps or self.narrator.stopped_early
             saved = checkpoints.seal(temporary, step, self.progress.to_mapping())
             best = self.progress.best_step
             checkpoints.retain(folder, job.plan.train.keep_checkpoints, best)
@@ -214,6 +215,7 @@ class Narrator(TrainerCallback):
         self.waited: list[float] = []
         self.tokens_before = 0
         self.memory_told = 0.0
+        self.stopped_early = False
         self.watchers: list[Any] = []
         """Called as watcher(step, metrics) at each evaluation; may add metrics."""
 
@@ -289,8 +291,7 @@ class Narrator(TrainerCallback):
         if step and patience and progress.evaluations_since_best() >= patience:
             words = f"{progress.metric} has not become better for {patience} evaluations; the best was step"
             self.job.warn("early_stopping", f"{words} {progress.best_step}. Training stops here.", step=step)
-            control.should_training_stop = True
-            control.should_save = True
+            control.should_training_stop = control.should_save = self.stopped_early = True
 
     def tell_memory(self, step: int) -> None:
         """Report what the training holds now, at most once a second."""

@@ -29,6 +29,8 @@ class Progress:
     """{"step": N, metric: value, ...} in order."""
     best_step: int | None = None
     best_value: float | None = None
+    finished: bool = False
+    """Whether the training was over when this was saved; going on from here means only to score and save."""
     told: list[str] = field(default_factory=list)
     """Codes of detector alerts already given."""
     seconds_before: float = 0.0
@@ -39,7 +41,7 @@ class Progress:
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Take over what a checkpoint knew."""
-        for name in ("tokens", "seconds", "evaluations", "best_step", "best_value", "told"):
+        for name in ("tokens", "seconds", "evaluations", "best_step", "best_value", "told", "finished"):
             setattr(self, name, data.get(name, getattr(self, name)))
         self.losses = [(int(step), float(loss)) for step, loss in data.get("losses", [])]
         self.seconds_before = self.seconds

@@ -6,7 +6,6 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 from ftui.core.events import Done
 from ftui.core.plan import Plan
@@ -61,22 +60,3 @@ def last_step(job: Job | None) -> int:
     from ftui.trainer.checkpoints import listed, step_of
 
     return max((step_of(path) for path in listed(job.folder / "checkpoints")), default=0) + job.step_offset
-
-
-def trainer_for(task: str) -> Any:
-    """The recipe that trains a task; imported when it is needed, because each brings its own part of TRL."""
-    if task in ("sft", "text"):
-        from ftui.trainer.sft import train_sft
-
-        return train_sft
-    if task in ("dpo", "kto", "orpo"):
-        from ftui.trainer import preference
-
-        return {"dpo": preference.train_dpo, "kto": preference.train_kto, "orpo": preference.train_orpo}[task]
-    if task == "reward":
-        from ftui.trainer.reward import train_reward
-
-        return train_reward
-    from ftui.trainer.online import train_online
-
-    return train_online

@@ -12,8 +12,8 @@ from ftui.trainer.loop import untouched_randomness
 
 
 def score_base(job: Job, model: Any, tokenizer: Any) -> None:
-    """Write eval/base.json, once: a resumed run has it already, and later stages are compared with the first's base."""
-    if not job.first_stage or (job.run_folder / "eval" / "base.json").is_file():
+    """Write eval/base.json, once: a resumed run has it already, and stages share the untouched model as base."""
+    if not job.scores_base or (job.run_folder / "eval" / "base.json").is_file():
         return
     _score(job, model, tokenizer, "base")
 
@@ -29,7 +29,7 @@ def score_tuned(job: Job, outcome: Outcome) -> None:
 def _score(job: Job, model: Any, tokenizer: Any, label: str) -> bool:
     if not (job.plan.eval.enabled and job.is_first_process and job.plan.method.task != "reward"):
         return False
-    held_out = job.folder / "data" / "eval.jsonl"
+    held_out = job.score_rows or job.folder / "data" / "eval.jsonl"
     if not held_out.is_file():
         return False
     rows = []
