@@ -108,6 +108,14 @@ def test_a_form_feed_is_only_a_warning() -> None:
     assert finding.severity == "warning"
 
 
+def test_latex_that_json_ate_gets_its_backslash_back() -> None:
+    row = json.loads(chat("How much?", "It is \x0crac{1}{2}."))
+    (finding,) = findings_of(json.dumps(row))
+    assert finding.code == "TXT407" and "LaTeX" in finding.message and finding.severity == "error"
+    fixed = all_fixes()["TXT407"](row, finding.pointer)
+    assert fixed is not None and fixed["messages"][1]["content"] == "It is \\frac{1}{2}."
+
+
 def test_special_tokens_in_a_text_row_are_a_warning() -> None:
     (finding,) = findings_of(rows({"text": "<s>[INST] Hi [/INST] Hello.</s>"}))
     assert (finding.code, finding.severity) == ("TXT410", "warning")

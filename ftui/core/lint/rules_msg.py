@@ -178,7 +178,7 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
 def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
     have, lack = totals.with_system, totals.without_system
     rare, rows = min(have, lack), have + lack
-    if rows < _MIN_ROWS_FOR_SHARES or rare == 0 or rare / rows > 0.2:
+    if rows < _MIN_ROWS_FOR_SHARES or rare == 0 or rare / rows > 0.05:
         return
     what = "have a system message" if have == rare else "have no system message"
     first = totals.first[have == rare]

@@ -180,6 +180,9 @@ def _control(turn: Turn, report: Reporter) -> None:
     harmless = all(each.group() in "\x0b\x0c\x7f" for each in found)
     what = "terminal escapes" if any(each.group() in "\x1b\x9b\x9d\x90" for each in found) else "control characters"
     text = f"{what}: {len(found)} of them, the first is U+{ord(found[0].group()):04X}"
+    if any(pattern.search(turn.text) for pattern in _EATEN.values()):
+        text = "a LaTeX command lost its backslash to JSON: \\frac became a form feed, \\begin a backspace"
+        harmless = False
     report("TXT407", turn.pointer, text, text=turn.text, span=found[0].span(), severity=W if harmless else None)
 
 
@@ -190,9 +193,10 @@ def _check_characters(row: Row, report: Reporter) -> None:
             if _CONTROL.search(text):
                 _control(turn, report)
             continue
-        if _CONTROL.search(text):
+        found = MOJIBAKE.search(text)
+        if _CONTROL.search(MOJIBAKE.sub("", text) if found else text):
             _control(turn, report)
-        if found := MOJIBAKE.search(text):
+        if found:
             whole = repaired(found.group())
             report("TXT401", turn.pointer, f'"{found.group()}" is probably "{whole}"', text=text, span=found.span(),
                    fix=None if whole != found.group() else "none")  # fmt: skip
@@ -304,7 +308,7 @@ def _check_template_text(row: Row, report: Reporter) -> None:
         found = None
         if heading:
             found = _TEMPLATE.match(turn.text) if is_answer else _TEMPLATE.search(turn.text)
-        if found is None and ":" in turn.text[:16] and turn.role in ("user", "assistant"):
+        if found is None and ":" in turn.text[:16] and (is_answer or (turn.role == "user" and row.conversation)):
             found = (_ANSWER_LABEL if is_answer else _PROMPT_LABEL).match(turn.text)
         if found:
             report("TXT411", turn.pointer, f'"{found.group().strip()[:40]}" belongs to a prompt template',
@@ -344,7 +348,16 @@ def _check_blank_lines(row: Row, report: Reporter) -> None:
             report("TXT413", turn.pointer, "several blank lines in a row", text=turn.text)
 
 
+# JSON reads the LaTeX commands \\frac and \\begin as a form feed or a backspace with the rest behind it.
+_EATEN = {
+    "\x0c": re.compile("\x0c(?=rac|orall|lat|box)"),
+    "\x08": re.compile("\x08(?=eta|egin|ar|inom|ig|old|ullet|mod)"),
+}
+
+
 def _without_control(text: str) -> str:
+    for character, pattern in _EATEN.items():
+        text = pattern.sub("\\f" if character == "\x0c" else "\\b", text)
     return _CONTROL.sub("", _ESCAPES.sub("", text))
 
 
