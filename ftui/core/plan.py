@@ -9,6 +9,7 @@ services/plans.py.
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -111,6 +112,12 @@ def stage_plan(plan: Plan, index: int) -> Plan:
         if name in SECTIONS:
             whole[name] = {**whole[name], **section}
     return from_mapping(whole)
+
+
+def stage_folder(plan: Plan, index: int) -> str:
+    """Name of the stage's folder below stages/: "2-dpo"."""
+    name = str(plan.stages[index].get("name") or stage_plan(plan, index).method.task)
+    return f"{index + 1}-{re.sub(r'[^A-Za-z0-9_-]+', '-', name)}"
 
 
 def with_values(plan: Plan, values: Mapping[str, Any], reasons: Mapping[str, str] | None = None) -> Plan:

@@ -10,40 +10,74 @@ import shutil
 import sys
 from pathlib import Path
 
+from ftui.core.plan import Plan, stage_folder, stage_plan
 from ftui.errors import FtuiError
+from ftui.services.dataset import prepare_run_data
+from ftui.services.environment import file_sha256
 from ftui.services.files import read_json, write_json
-from ftui.services.paths import sample_data
+from ftui.services.paths import make_private, sample_data
 from ftui.services.runs import Run
 
 
 def prepare(run: Run) -> None:
-    """Write data/train.jsonl, eval.jsonl, replay.jsonl, probe.jsonl and manifest.json. Raises FtuiError."""
-    from ftui.services.dataset import prepare_run_data
-    from ftui.services.environment import file_sha256
-
+    """Write the data of the run, and of each of its stages that names rows of its own. Raises FtuiError."""
     plan = run.plan()
-    data = run.path / "data"
+    _prepare_into(run.path / "data", plan)
+    for number, stage in enumerate(plan.stages):
+        if "data" in stage:
+            folder = make_private(run.path / "stages" / stage_folder(plan, number) / "data")
+            _prepare_into(folder, stage_plan(plan, number))
+
+
+def _prepare_into(data: Path, plan: Plan) -> None:
+    """Write train.jsonl, eval.jsonl, probe.jsonl, schema.json and manifest.json for one plan."""
     prepare_run_data(
-        Path(plan.data.train),
-        Path(plan.data.eval) if plan.data.eval else None,
+        plan.data.train,
+        plan.data.eval,
         data,
         mapping=dict(plan.data.map) or None,
         eval_fraction=plan.data.eval_fraction,
         eval_rows=plan.data.eval_rows_max,
         seed=plan.train.seed,
         format=plan.data.format,
-        replay_path=Path(plan.data.replay) if plan.data.replay and plan.data.replay_fraction else None,
+        task=plan.method.task,
+        replay_path=plan.data.replay if plan.data.replay_fraction else None,
         replay_fraction=plan.data.replay_fraction,
     )
+    _mix_in(data / "replay.jsonl", data / "train.jsonl")
+    left_out = _cut(data / "eval.jsonl", plan.data.eval_rows_max)
     probe = Path(plan.eval.probe) if plan.eval.probe else sample_data() / "general" / "probe.jsonl"
     if probe.is_file():
         shutil.copyfile(probe, data / "probe.jsonl")
     if plan.eval.schema:
         shutil.copyfile(plan.eval.schema, data / "schema.json")
     manifest = read_json(data / "manifest.json") or {}
+    manifest["eval_rows_left_out"] = left_out
     names = sorted(path.name for path in data.glob("*.json*") if path.name != "manifest.json")
     manifest["files"] = {name: file_sha256(data / name) for name in names}
     write_json(data / "manifest.json", manifest)
+
+
+def _mix_in(replay: Path, train: Path) -> None:
+    """General rows go behind the training rows; the trainer shuffles them all."""
+    if replay.is_file():
+        with train.open("ab") as rows, replay.open("rb") as more:
+            shutil.copyfileobj(more, rows)
+        replay.unlink()
+
+
+def _cut(path: Path, limit: int) -> int:
+    """Keep the first `limit` lines of a file; gives how many were left out."""
+    if not path.is_file():
+        return 0
+    kept = path.with_suffix(".kept")
+    count = 0
+    with path.open("rb") as rows, kept.open("wb") as out:
+        for count, line in enumerate(rows, 1):  # noqa: B007
+            if count <= limit:
+                out.write(line)
+    kept.replace(path)
+    return max(0, count - limit)
 
 
 def main(arguments: list[str]) -> int:

@@ -210,7 +210,7 @@ class Supervisor:
         if adopt and trainer is not None and is_alive(trainer):
             self.adopt_trainer(trainer)
         else:
-            if not (self.run.path / "data" / "manifest.json").exists():
+            if "files" not in (read_json(self.run.path / "data" / "manifest.json") or {}):
                 self._prepare()
             self.start_trainer("resume" if self.state.attempt else "start", {})
         failures = 0

@@ -29,7 +29,7 @@ def make_run(behaviours: list[str], **recovery: object) -> Run:
     )
     run = create_run(plan)
     (run.path / "script.json").write_text(json.dumps(behaviours))
-    (run.path / "data" / "manifest.json").write_text("{}")
+    (run.path / "data" / "manifest.json").write_text('{"files": {}}')
     return run
 
 
