@@ -50,7 +50,7 @@ def model_card(
         "## How it was trained",
         "",
         f"- learning rate {plan.train.learning_rate:g}, {plan.train.schedule}, warm-up {plan.train.warmup_ratio:g}",
-        f"- {plan.train.micro_batch} x {plan.train.accumulation} rows a step, {plan.data.max_length_tokens} tokens a row at most",
+        f"- {plan.train.micro_batch} x {plan.train.accumulation} rows a step of at most {plan.data.max_length_tokens} tokens",
         f"- seed {plan.train.seed}",
         *_package_lines(environment),
         "",
@@ -114,7 +114,7 @@ def _check_lines(check: Mapping[str, Any] | None) -> list[str]:
     if not check:
         return []
     words = (
-        f"{check['same_text']:.1%} of {check['compared']} held-out prompts gave the same greedy text as the tuned model "
+        f"{check['same_text']:.1%} of {check['compared']} prompts gave the same greedy text as the tuned model "
         f"(at least {check['threshold']:.0%} were asked for). "
         f"Largest difference of a logit: {check['largest_logit_difference']}."
     )
