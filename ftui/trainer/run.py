@@ -7,6 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
+from ftui.core.defaults_conflicts import refuse_conflicts
 from ftui.core.events import Done
 from ftui.core.plan import Plan
 from ftui.trainer.emit import Emitter
@@ -24,6 +25,7 @@ def run_and_report(folder: Path, emitter: Emitter) -> int:
     try:
         plan = read_plan(folder)
         job = Job(folder, folder, plan, emitter, stop, base=model_folder(plan))
+        refuse_conflicts(plan)
         from ftui.trainer.stages import train_stages
 
         summary = train_stages(job)

@@ -134,6 +134,8 @@ def make_run_folder(
     for dotted, value in values.items():
         section, _, key = dotted.partition(".")
         mapping.setdefault(section, {})[key] = value
+    if mapping["method"]["technique"] == "full" and not stages:
+        del mapping["method"]["lora_rank"]  # full fine-tuning refuses settings of an adapter
     if stages:
         mapping["stages"] = stages
     (folder / "plan.yaml").write_text(yaml.safe_dump(to_mapping(from_mapping(mapping))), encoding="utf-8")

@@ -1,0 +1,103 @@
+"""Settings with reasons: from what is known of model, data and machine to a plan that a person can argue with.
+
+Every value of the plan gets a sentence in `plan.reasons`; what the user or the fit engine chose keeps theirs. The rules
+are in defaults_rules.py, one function each; this module only puts them in order, because some rest on others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftui.core import defaults_rules as rules
+from ftui.core.defaults_facts import DataFacts, HardwareFacts, ModelFacts
+from ftui.core.plan import Plan, with_values
+from ftui.core.plan import default as plan_default
+
+__all__ = ["DataFacts", "HardwareFacts", "ModelFacts", "propose_plan"]
+
+CHOSEN = "you chose it"
+
+
+def propose_plan(
+    model: ModelFacts,
+    data: DataFacts,
+    hardware: HardwareFacts,
+    choices: Mapping[str, Any] | None = None,
+    because: Mapping[str, str] | None = None,
+) -> Plan:
+    """A plan for these facts. Raises FtuiError where a choice names no plan field or has a wrong value.
+
+    choices: dotted plan fields that are settled ("method.task", "method.technique", a recommended "train.micro_batch").
+    because: why they are, where it was not the user ("it fits into 24 GiB"); default "you chose it".
+    """
+    settled = dict(choices or {})
+    reasons = {name: (because or {}).get(name, CHOSEN) for name in settled}
+    values: dict[str, Any] = {"model.id": model.id, "data.train": data.path, **settled}
+    if data.eval_path:
+        values.setdefault("data.eval", data.eval_path)
+
+    def settle(name: str, rule: rules.Rule) -> Any:
+        if name not in settled:
+            value, reason = rule
+            values[name] = value
+            reasons[name] = reason
+        return values[name]
+
+    task = settle("method.task", rules.task(data))
+    technique = settle("method.technique", rules.technique(model, hardware))
+    length = settle("data.max_length_tokens", rules.max_length(model, data, task))
+    settle("data.overlong", rules.overlong())
+    settle("data.train_on", rules.train_on(task))
+
+    if technique != "full":
+        rank = settle("method.lora_rank", rules.lora_rank(data, task))
+        settle("method.lora_alpha", rules.lora_alpha(rank))
+        settle("method.lora_dropout", rules.lora_dropout(data, task))
+        settle("method.lora_targets", rules.lora_targets())
+    if technique == "qlora":
+        settle("method.quant", rules.quant())
+    if task in rules.WITH_BETA:
+        settle("method.beta", rules.beta(task))
+    if task in rules.ONLINE:
+        generations = settle("method.generations", rules.generations(hardware))
+        settle("method.completion_tokens", rules.completion_tokens(data))
+    else:
+        generations = 1
+
+    batch = rules.effective_batch(data, task, generations)
+    micro, accumulation = rules.split_batch(batch[0], hardware, length, task, generations)
+    settle("train.micro_batch", micro)
+    settle("train.accumulation", rules.accumulation(batch, values["train.micro_batch"], hardware, accumulation[1]))
+    values["train.accumulation"] = max(1, int(values["train.accumulation"]))
+    settle("train.epochs", rules.epochs(data, task))
+    steps = rules.steps_total(data, values, hardware, generations)
+    settle("train.learning_rate", rules.learning_rate(model, technique, task))
+    settle("train.schedule", rules.schedule(task))
+    settle("train.warmup_ratio", rules.warmup(steps, task))
+    settle("train.weight_decay", rules.weight_decay(technique))
+    settle("train.max_grad_norm", rules.max_grad_norm())
+    settle("train.optimizer", rules.optimizer(hardware, technique))
+    settle("train.precision", rules.precision(hardware))
+    settle("train.gradient_checkpointing", rules.gradient_checkpointing(model, hardware, technique))
+    settle("data.packing", rules.packing(data, hardware, task))
+    settle("data.group_by_length", rules.group_by_length(data, hardware, task, bool(values["data.packing"])))
+    settle("train.eval_every_steps", rules.eval_every(steps))
+    settle("train.save_every_steps", rules.save_every(steps, values["train.eval_every_steps"]))
+    settle("train.early_stopping_patience", rules.early_stopping(data, task))
+    settle("train.keep_checkpoints", rules.keep_checkpoints())
+    settle("train.seed", rules.seed())
+    settle("train.gpus", rules.gpus(hardware))
+    if values["train.gpus"] > 1:
+        settle("train.sharding", rules.sharding(model, hardware, technique))
+    settle("eval.max_new_tokens", rules.eval_tokens(data))
+    settle("eval.rows_max", rules.eval_rows(hardware))
+    if data.replay_path:
+        settle("data.replay", (data.replay_path, "general rows against forgetting"))
+        settle("data.replay_fraction", rules.replay(technique))
+    return with_values(Plan(), _without_defaults_of_others(values), reasons)
+
+
+def _without_defaults_of_others(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is the default anyway, so that a plan names as few fields of other techniques as possible."""
+    return {name: value for name, value in values.items() if value is not None or plan_default(name) is not None}
