@@ -11,7 +11,7 @@ from typing import Any
 
 from ftui.core.fit import families_classic, families_vision
 from ftui.core.fit.fields import Fields
-from ftui.core.fit.shapes import Attention, Block, Linear, Mlp, ModelShape
+from ftui.core.fit.shapes import Attention, Block, Linear, Mlp, ModelShape, NormKind
 from ftui.errors import FtuiError
 
 LLAMA_LIKE = {
@@ -113,8 +113,9 @@ def _llama_like(fields: Fields) -> ModelShape:
             mlp=mlp,
             linears=(*linears, *mlp_linears),
             norm_params=norm_params + attention_extra,
-            norm="none" if mt == "olmo" else "layer" if mt in ("stablelm", "phimoe", "starcoder2", "cohere") else "rms",
+            norm=_norm_kind(mt),
             norms=norms,
+            norms_after=mt in ("olmo2", "olmo3"),
             parallel=fields.flag(False, "use_parallel_residual") or mt.startswith("cohere"),
         )
         _append(blocks, block)
@@ -157,6 +158,14 @@ def _layer_kinds(fields: Fields, layers: int) -> list[str]:
         return ["full_attention" if (index + 1) % pattern == 0 else "sliding_attention" for index in range(layers)]
     always = fields.model_type in ("mistral", "phi3", "mixtral") and fields.has("sliding_window")
     return ["sliding_attention" if always else "full_attention"] * layers
+
+
+def _norm_kind(model_type: str) -> NormKind:
+    if model_type == "olmo":
+        return "none"
+    if model_type in ("stablelm", "phimoe", "starcoder2") or model_type.startswith("cohere"):
+        return "layer"
+    return "rms_wide" if model_type.startswith(("gemma", "qwen3_5", "olmo2", "olmo3")) else "rms"
 
 
 def _norms(fields: Fields, hidden: int) -> tuple[int, int, int]:
@@ -221,7 +230,7 @@ def _attention(fields: Fields, hidden: int, kind: str) -> tuple[list[Linear], At
         qk_norm=qk_norm,
         rotary_fraction=float(rotary) if isinstance(rotary, (int, float)) else 1.0,
         output_gate=gate,
-        bias_mask=fields.has("attn_logit_softcapping"),
+        scores="softcap" if fields.has("attn_logit_softcapping") else "",
     )
     return linears, attention, extra
 

@@ -59,6 +59,7 @@ def _gpt2(fields: Fields) -> ModelShape:
         tuple(linears),
         4 * hidden,
         "layer",
+        residual_dropout=fields.config.get("resid_pdrop", 0.1) != 0,
     )
     return _shape(
         fields,
@@ -78,7 +79,7 @@ def _bloom(fields: Fields) -> ModelShape:
         Linear("dense", hidden, hidden, True, role="attention"),
         *_plain_mlp("dense_h_to_4h", "dense_4h_to_h", hidden, 4 * hidden),
     ]
-    attention = Attention("softmax", heads, heads, head_dim, head_dim, rotary_fraction=0.0, bias_mask=True)
+    attention = Attention("softmax", heads, heads, head_dim, head_dim, rotary_fraction=0.0, scores="alibi")
     layers = fields.size("n_layer", "num_hidden_layers")
     block = Block(layers, attention, Mlp("plain", 4 * hidden, "gelu"), tuple(linears), 4 * hidden, "layer")
     return _shape(fields, block, tied=True, positions=None, final_norm=2 * hidden, other=2 * hidden)
@@ -98,7 +99,15 @@ def _opt(fields: Fields) -> ModelShape:
     mlp = Mlp("plain", width, fields.text("relu", "activation_function"))
     return _shape(
         fields,
-        Block(layers, attention, mlp, tuple(linears), 4 * hidden, "layer"),
+        Block(
+            layers,
+            attention,
+            mlp,
+            tuple(linears),
+            4 * hidden,
+            "layer",
+            residual_dropout=fields.config.get("dropout", 0.1) != 0,
+        ),
         tied=fields.flag(True, "tie_word_embeddings"),
         positions=positions,
         final_norm=2 * hidden if fields.flag(True, "do_layer_norm_before") else 0,
@@ -184,7 +193,7 @@ def _falcon(fields: Fields) -> ModelShape:
     norms = 2 if new or not fields.flag(True, "parallel_attn") else 1
     block = Block(
         layers,
-        Attention("softmax", heads, kv_heads, head_dim, head_dim),
+        Attention("softmax", heads, kv_heads, head_dim, head_dim, scores="math" if kv_heads == 1 else ""),
         Mlp("plain", width, "gelu"),
         tuple(linears),
         2 * hidden * norms,

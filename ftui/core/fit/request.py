@@ -65,8 +65,13 @@ class FitRequest:
     # --- of the training stack ---
     kernels: Kernels = "torch"
     """Fused RMSNorm, rotary and SwiGLU kernels that keep fewer tensors."""
-    kbit_upcast: bool | None = None
-    """Whether what is not quantised is raised to fp32 (peft.prepare_model_for_kbit_training). None: as the trainer."""
+    compiled: bool = False
+    """torch.compile: counted like fused kernels."""
+    gptq_group: int = 128
+    """Weights of one row that share a scale in GPTQ; 0: the whole row does."""
+    kbit_upcast: Literal["", "none", "norms", "all"] = ""
+    """What is raised to fp32 beside quantised weights: "all" is peft.prepare_model_for_kbit_training, "norms" is TRL
+    before 1.0. Empty: all in fp16, none in bf16."""
     frozen_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
     """Dtype of frozen 16-bit weights under LoRA; empty: that of `precision` (bf16 for bf16-mixed)."""
     adapter_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
@@ -83,8 +88,17 @@ class FitRequest:
     """Optimizer state is kept in host memory."""
     eval_batch: int | None = None
     """Rows of one evaluation forward pass; None: as micro_batch."""
-    loss_chunk: int = 256
-    """Tokens whose logits exist at a time when loss is "chunked"."""
+    loss_keeps_logits: bool = False
+    """Chunked loss only: the chunks of logits are kept for the backward pass (torchtune, litgpt), not made again."""
+    logits_held: bool = True
+    """The output object, and with it the logits, is alive during the backward pass (a plain training loop)."""
+    transformers: Literal["5", "4.48", "4.45"] = "5"
+    """Generation of transformers whose loss code runs: before 5 the shift by one token copies the fp32 logits."""
+    accumulates: bool = False
+    """Gradients are summed over several micro-batches: they exist during the next forward pass."""
+    padded: bool = False
+    """Rows of different length in one batch, or several packed into one row without flash attention: a mask of
+    seq_len x seq_len."""
     completion_len: int | None = None
     """Tokens generated per completion (GRPO, RLOO); None: half of seq_len."""
     generations: int = 8
@@ -106,7 +120,7 @@ class FitRequest:
             value = getattr(self, name)
             if value not in allowed:
                 raise FtuiError(f"No {name} {value!r}", f"it is one of {', '.join(allowed)}")
-        for name in ("seq_len", "micro_batch", "lora_rank", "gpus", "loss_chunk", "generations"):
+        for name in ("seq_len", "micro_batch", "lora_rank", "gpus", "generations"):
             _positive(name, getattr(self, name))
         for name in ("eval_batch", "completion_len", "generation_batch"):
             if getattr(self, name) is not None:

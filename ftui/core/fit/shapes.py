@@ -14,7 +14,7 @@ from typing import Any, Literal
 Role = Literal["attention", "mlp", "expert", "router", "other"]
 AttentionKind = Literal["softmax", "linear"]
 MlpKind = Literal["gated", "plain", "moe"]
-NormKind = Literal["rms", "layer", "none"]
+NormKind = Literal["rms", "rms_wide", "layer", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,9 @@ class Attention:
     rotary_fraction: float = 1.0
     """Share of qk_dim that is rotated; 0 where positions are learned or ALiBi."""
     output_gate: bool = False
-    bias_mask: bool = False
-    """ALiBi or soft-capping: the score matrix is not left to a fused kernel."""
+    scores: Literal["", "alibi", "softcap", "math"] = ""
+    """Why the score matrix is not left to a fused kernel: ALiBi (BLOOM), soft-capping (Gemma 2, unless flash attention
+    does it), one key head for all queries without saying so (Falcon)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,15 @@ class Block:
     norm_params: int
     """Elements of norms, attention sinks and convolutions: never quantised, no adapter."""
     norm: NormKind = "rms"
+    """rms_wide: the weight is multiplied in fp32, before the result is narrowed (Gemma, OLMo 2)."""
     norms: int = 2
     """How many norms of hidden_size are applied to the stream in this layer."""
     parallel: bool = False
     """Attention and MLP read the same input (GPT-NeoX, Falcon, Phi)."""
+    norms_after: bool = False
+    """The two norms are applied to the results of attention and MLP, not to their inputs (OLMo 2)."""
+    residual_dropout: bool = False
+    """What attention and MLP add to the stream passes a dropout (GPT-2, OPT)."""
 
     @property
     def params(self) -> int:

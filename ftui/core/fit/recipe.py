@@ -1,0 +1,129 @@
+"""The number types of one training run: which tensor is held in how many bytes per element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftui.core.catalog.gpus import Gpu
+from ftui.core.fit.request import FitRequest
+from ftui.core.fit.shapes import Linear, ModelShape
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Bytes per element, resolved from a request; and which matrices are quantised or adapted."""
+
+    compute: int
+    """Of autocast, and of the arithmetic of quantised layers."""
+    autocast: bool
+    fp16: bool
+    weight: int
+    """Of matrices that are not quantised."""
+    frozen_other: int
+    """Of embeddings and head when they are not trained."""
+    norm_weight: int
+    residual: int
+    """Of the hidden states that pass from layer to layer: the dtype of the embedding."""
+    stream: int
+    """Of what a block adds to them."""
+    norm_out: int
+    adapter: int
+    trained: int
+    """Of trained base weights, their gradients and optimizer state (full fine-tuning)."""
+    train_base: bool
+    quant: str
+    gptq_group: int
+    quantises_experts: bool
+    loops_experts: bool
+    """Whether the experts of a layer run one after another (transformers before 5), not as one grouped product."""
+    dequantised: int
+    rank: int
+    targets: frozenset[str]
+    """Names of adapted modules; empty for full fine-tuning; {"all-linear"} for all."""
+    dropout: bool
+    attention: str
+    expands_kv: bool
+    fused_norm: bool
+    fused_rope: bool
+    fused_mlp: bool
+
+    def quantises(self, linear: Linear) -> bool:
+        """Whether the base weight of this matrix is stored in 4 or 8 bit."""
+        if self.quant == "none" or linear.role == "router":
+            return False
+        return linear.role != "expert" or self.quantises_experts
+
+    def adapts(self, linear: Linear) -> bool:
+        """Whether this matrix has a LoRA adapter."""
+        if "all-linear" in self.targets:
+            return linear.role not in ("expert", "router")
+        return linear.name in self.targets
+
+
+_BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
+
+
+def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> Recipe:
+    """Settle every number type of `request` on a model of `shape`, for `gpu` (or a recent one)."""
+    full = request.method == "full"
+    name, _, mixed = request.precision.partition("-")
+    low = _BYTES[name]
+    autocast = bool(mixed)
+    quant = "nf4-dq" if request.method == "qlora" and request.quant == "none" else request.quant
+    if full:
+        weight = other = norm = 4 if autocast else low
+    else:
+        weight = other = norm = _BYTES[request.frozen_dtype] if request.frozen_dtype else low
+        upcast = kbit_upcast(request) if quant != "none" else "none"
+        if upcast != "none":
+            # A quantised layer answers in the dtype of its input: fp32 norms make the residual stream fp32.
+            norm = 4
+            other = 4 if upcast == "all" else other
+    if autocast and shape.blocks[0].norm == "layer" and quant != "none":
+        # Autocast's layer_norm answers in fp32, quantised layers in the dtype of their input: so does the stream.
+        norm = 4
+    fused = request.kernels != "torch" or request.compiled
+    return Recipe(
+        compute=low,
+        autocast=autocast,
+        fp16=name == "fp16",
+        weight=weight,
+        frozen_other=other,
+        norm_weight=norm,
+        residual=norm,
+        stream=low if autocast else norm,
+        norm_out=norm,
+        adapter=_BYTES[request.adapter_dtype] if request.adapter_dtype else 4,
+        trained=weight if full else 0,
+        train_base=full,
+        quant=quant,
+        gptq_group=request.gptq_group,
+        quantises_experts=request.quantize_experts is not False,
+        loops_experts=request.transformers != "5",
+        dequantised=low,
+        rank=request.lora_rank,
+        targets=frozenset() if full else frozenset(request.lora_targets),
+        dropout=not full and request.lora_dropout > 0,
+        attention=request.attention,
+        expands_kv=_expands_kv(shape, request, gpu),
+        fused_norm=fused,
+        fused_rope=fused,
+        fused_mlp=fused,
+    )
+
+
+def kbit_upcast(request: FitRequest) -> str:
+    """What is raised to fp32 beside quantised weights: everything else in fp16, whose residual stream would overflow;
+    nothing in bf16."""
+    if request.kbit_upcast:
+        return request.kbit_upcast
+    return "all" if request.precision.startswith("fp16") else "none"
+
+
+def _expands_kv(shape: ModelShape, request: FitRequest, gpu: Gpu | None) -> bool:
+    """Whether keys and values are repeated for every query head before attention."""
+    if request.attention == "flash":
+        return request.transformers == "4.45" and shape.model_type in ("mistral", "mixtral")
+    # Before Ampere there is no kernel for grouped queries; before transformers 4.48 nobody asked for one.
+    old = gpu is not None and gpu.compute_capability is not None and gpu.compute_capability < (8, 0)
+    return old or request.transformers != "5"
