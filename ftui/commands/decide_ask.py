@@ -1,0 +1,199 @@
+"""The questionnaire in a plain terminal: one question at a time, back without loss, the verdict so far after each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from textwrap import fill
+from typing import Any
+
+from ftui.core.decide.answers import Answers, with_answer
+from ftui.core.decide.flow import next_question, questionnaire
+from ftui.core.decide.labels import APPROACH_TITLES
+from ftui.core.decide.questions import BY_ID, Question
+from ftui.core.decide.verdict import provisional
+from ftui.core.decide.wording import NOT_SAID, answer_in_words
+from ftui.core.text import clip
+
+_INTRO = "Up to nine questions, only those that matter. b: back, w: why do you ask, q: stop, Enter: I do not know."
+_AGAIN = "Enter: the verdict, b: back."
+
+
+class _Stop(Exception):
+    """The person stops, or there is no more input."""
+
+
+def ask(
+    read: Callable[[], str] | None = None, write: Callable[[str], None] | None = None, start: Answers | None = None
+) -> Answers:
+    """Ask until the verdict is final and confirmed.
+
+    read: gives one line, "" at the end of input (default: standard input). write: takes a line (default: stderr).
+    start: answers to begin with. Raises KeyboardInterrupt when the person stops, after saying how to take it up again.
+    """
+    talk = _Talk(read or _read_line, write or _write_line, start or Answers())
+    try:
+        talk.run()
+    except (_Stop, KeyboardInterrupt):
+        talk.say_how_to_go_on()
+        raise KeyboardInterrupt from None
+    return talk.answers
+
+
+class _Talk:
+    """One conversation: the answers, which questions were answered, and the way back."""
+
+    def __init__(self, read: Callable[[], str], write: Callable[[str], None], answers: Answers) -> None:
+        self.read = read
+        self.write = write
+        self.answers = answers
+        self.answered: frozenset[str] = frozenset(answers.to_mapping()) if answers.needs else frozenset()
+        self.trail: list[str] = []
+
+    def run(self) -> None:
+        self.write(_INTRO)
+        while True:
+            question = next_question(self.answers, self.answered)
+            if question is not None:
+                self.visit(question)
+            elif self.confirmed():
+                return
+
+    def visit(self, question: Question) -> None:
+        """Ask one question until it is answered or the person goes back from it."""
+        self.show(question)
+        while True:
+            line = self.line()
+            if line == "b":
+                self.go_back()
+                return
+            if line in ("w", "?"):
+                self.explain(question)
+                continue
+            if not line and question.id in self.answered:
+                break
+            try:
+                value = parse_reply(question, line)
+            except ValueError as problem:
+                self.write(f"  {problem}")
+                continue
+            self.answers = with_answer(self.answers, question.id, value)
+            break
+        self.answered |= {question.id}
+        self.trail = [*(seen for seen in self.trail if seen != question.id), question.id]
+        self.show_verdict()
+
+    def go_back(self) -> None:
+        """Ask the last answered question again; its answer stays until another is given."""
+        if not self.trail:
+            self.write("  This is the first question.")
+            return
+        self.visit(BY_ID[self.trail.pop()])
+
+    def confirmed(self) -> bool:
+        self.write("")
+        for question in questionnaire(self.answers, self.answered):
+            self.write(f"  {question.text}  {answer_in_words(question.id, self.answers)}")
+        self.write(_AGAIN)
+        if self.line() == "b":
+            self.go_back()
+            return False
+        return True
+
+    def line(self) -> str:
+        text = self.read()
+        if not text:
+            raise _Stop
+        reply = text.strip().lower()
+        if reply in ("q", "quit", "exit"):
+            raise _Stop
+        return {"back": "b", "why": "w", "help": "?"}.get(reply, reply)
+
+    def show(self, question: Question) -> None:
+        shown = questionnaire(self.answers, self.answered)
+        place = next((i for i, other in enumerate(shown, start=1) if other.id == question.id), len(shown))
+        self.write("")
+        self.write(fill(f"{place} of {max(len(shown), place)}. {question.text}", _columns()))
+        width = max(len(choice.label) for choice in question.choices)
+        for number, choice in enumerate(question.choices, start=1):
+            if question.kind == "count":
+                self.write(f"     {choice.label:<{width}}  {choice.help}")
+            else:
+                self.write(f"  {number:>2} {choice.label:<{width}}  {choice.help}")
+        said = answer_in_words(question.id, self.answers)
+        keep = f" Now: {said}; Enter keeps it." if question.id in self.answered and said != NOT_SAID else ""
+        self.write(_HOW[question.kind] + (" 0: nothing yet." if question.id == "tried" else "") + keep)
+
+    def explain(self, question: Question) -> None:
+        self.write(fill(f"Why: {question.why}", _columns(), initial_indent="  ", subsequent_indent="  "))
+        self.write(fill(question.help, _columns(), initial_indent="  ", subsequent_indent="  "))
+
+    def show_verdict(self) -> None:
+        verdict = provisional(self.answers)
+        if verdict:
+            how = f" ({verdict.technique})" if verdict.technique else ""
+            self.write(f"  So far: {APPROACH_TITLES[verdict.approach]}{how}, cost {verdict.cost}.")
+
+    def say_how_to_go_on(self) -> None:
+        said = json.dumps(self.answers.to_mapping())
+        if self.answers.needs:
+            self.write(f"\nStopped. The verdict on what you said so far: echo '{said}' | ftui decide --answers -")
+        else:
+            self.write("\nStopped before anything was said.")
+
+
+_HOW = {
+    "many": "Numbers, for example: 1 4.",
+    "one": "One number.",
+    "count": "A number, for example 0, 30 or 2000.",
+    "yes_no": "y or n.",
+}
+
+
+def parse_reply(question: Question, line: str) -> Any:
+    """The value that a typed line means; "" is None, not known. Raises ValueError with a sentence for the person."""
+    if not line:
+        if question.id == "needs":
+            raise ValueError("At least one need, please: there is no verdict without one.")
+        return None
+    if question.kind == "count":
+        plain = line.replace(",", "").replace("_", "").replace("'", "")
+        if not (plain.isascii() and plain.isdigit() and len(plain) <= 12):
+            raise ValueError(f"'{clip(line, 30)}' is not a whole number.")
+        return int(plain)
+    if question.kind == "yes_no" and line in ("y", "yes", "n", "no"):
+        return line[0] == "y"
+    words = line.replace(",", " ").split()
+    if question.id == "tried" and words in (["0"], ["none"], ["nothing"]):
+        return ()
+    values = [_choice(question, word) for word in words]
+    if question.kind == "many":
+        return tuple(values)
+    if len(values) > 1:
+        raise ValueError("One answer only, please.")
+    return values[0]
+
+
+def _choice(question: Question, word: str) -> Any:
+    choices = question.choices
+    if word.isascii() and word.isdigit() and len(word) < 4 and 1 <= int(word) <= len(choices):
+        return choices[int(word) - 1].value
+    for choice in choices:
+        if word == choice.value:
+            return choice.value
+    raise ValueError(f"'{clip(word, 30)}' is not among the choices: 1 to {len(choices)}.")
+
+
+def _columns() -> int:
+    return min(shutil.get_terminal_size().columns, 100)
+
+
+def _write_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _read_line() -> str:
+    print("> ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.buffer.readline().decode("utf-8", "replace")
