@@ -1,7 +1,8 @@
 """Settings with reasons: from what is known of model, data and machine to a plan that a person can argue with.
 
 Every value of the plan gets a sentence in `plan.reasons`; what the user or the fit engine chose keeps theirs. The rules
-are in defaults_rules.py, one function each; this module only puts them in order, because some rest on others.
+are in defaults_rules.py and defaults_training.py, one function each; this module puts them in order, because some
+rest on others.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftui.core import defaults_rules as rules
+from ftui.core import defaults_training as training
 from ftui.core.defaults_facts import DataFacts, HardwareFacts, ModelFacts
 from ftui.core.plan import Plan, with_values
-from ftui.core.plan import default as plan_default
 
 __all__ = ["DataFacts", "HardwareFacts", "ModelFacts", "propose_plan"]
 
@@ -65,39 +66,34 @@ def propose_plan(
     else:
         generations = 1
 
-    batch = rules.effective_batch(data, task, generations)
-    micro, accumulation = rules.split_batch(batch[0], hardware, length, task, generations)
+    batch = training.effective_batch(data, task, generations)
+    micro, accumulation = training.split_batch(batch[0], hardware, length, task, generations)
     settle("train.micro_batch", micro)
-    settle("train.accumulation", rules.accumulation(batch, values["train.micro_batch"], hardware, accumulation[1]))
+    settle("train.accumulation", training.accumulation(batch, values["train.micro_batch"], hardware, accumulation[1]))
     values["train.accumulation"] = max(1, int(values["train.accumulation"]))
-    settle("train.epochs", rules.epochs(data, task))
-    steps = rules.steps_total(data, values, hardware, generations)
-    settle("train.learning_rate", rules.learning_rate(model, technique, task))
-    settle("train.schedule", rules.schedule(task))
-    settle("train.warmup_ratio", rules.warmup(steps, task))
-    settle("train.weight_decay", rules.weight_decay(technique))
-    settle("train.max_grad_norm", rules.max_grad_norm())
-    settle("train.optimizer", rules.optimizer(hardware, technique))
-    settle("train.precision", rules.precision(hardware))
-    settle("train.gradient_checkpointing", rules.gradient_checkpointing(model, hardware, technique))
+    settle("train.epochs", training.epochs(data, task))
+    steps = training.steps_total(data, values, hardware, generations)
+    settle("train.learning_rate", training.learning_rate(model, technique, task))
+    settle("train.schedule", training.schedule(task))
+    settle("train.warmup_ratio", training.warmup(steps, task))
+    settle("train.weight_decay", training.weight_decay(technique))
+    settle("train.max_grad_norm", training.max_grad_norm())
+    settle("train.optimizer", training.optimizer(hardware, technique))
+    settle("train.precision", training.precision(hardware))
+    settle("train.gradient_checkpointing", training.gradient_checkpointing(model, hardware, technique))
     settle("data.packing", rules.packing(data, hardware, task))
     settle("data.group_by_length", rules.group_by_length(data, hardware, task, bool(values["data.packing"])))
-    settle("train.eval_every_steps", rules.eval_every(steps))
-    settle("train.save_every_steps", rules.save_every(steps, values["train.eval_every_steps"]))
-    settle("train.early_stopping_patience", rules.early_stopping(data, task))
-    settle("train.keep_checkpoints", rules.keep_checkpoints())
-    settle("train.seed", rules.seed())
-    settle("train.gpus", rules.gpus(hardware))
+    settle("train.eval_every_steps", training.eval_every(steps))
+    settle("train.save_every_steps", training.save_every(steps, values["train.eval_every_steps"]))
+    settle("train.early_stopping_patience", training.early_stopping(data, task))
+    settle("train.keep_checkpoints", training.keep_checkpoints())
+    settle("train.seed", training.seed())
+    settle("train.gpus", training.gpus(hardware))
     if values["train.gpus"] > 1:
-        settle("train.sharding", rules.sharding(model, hardware, technique))
+        settle("train.sharding", training.sharding(model, hardware, technique))
     settle("eval.max_new_tokens", rules.eval_tokens(data))
     settle("eval.rows_max", rules.eval_rows(hardware))
     if data.replay_path:
         settle("data.replay", (data.replay_path, "general rows against forgetting"))
         settle("data.replay_fraction", rules.replay(technique))
-    return with_values(Plan(), _without_defaults_of_others(values), reasons)
-
-
-def _without_defaults_of_others(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is the default anyway, so that a plan names as few fields of other techniques as possible."""
-    return {name: value for name, value in values.items() if value is not None or plan_default(name) is not None}
+    return with_values(Plan(), values, reasons)

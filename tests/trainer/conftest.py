@@ -134,7 +134,7 @@ def make_run_folder(
     for dotted, value in values.items():
         section, _, key = dotted.partition(".")
         mapping.setdefault(section, {})[key] = value
-    if mapping["method"]["technique"] == "full" and not stages:
+    if mapping["method"]["technique"] == "full":
         del mapping["method"]["lora_rank"]  # full fine-tuning refuses settings of an adapter
     if stages:
         mapping["stages"] = stages
