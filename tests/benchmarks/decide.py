@@ -25,7 +25,7 @@ from ftui.core.decide.table import ROWS
 from ftui.core.decide.verdict import decide
 
 OURS = Path(__file__).parents[1] / "core" / "decide_scenarios.json"
-ROUNDS = 15
+ROUNDS = 30
 
 
 def main(files: list[Path]) -> int:

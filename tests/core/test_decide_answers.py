@@ -5,37 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from decide_kit import ANY_ANSWERS
 from hypothesis import given
-from hypothesis import strategies as st
 
-from ftui.core.decide.answers import (
-    CHANGE_RATES,
-    DEPLOYMENTS,
-    FEEDBACK,
-    KEYS,
-    NEEDS,
-    QUALITIES,
-    TRIED,
-    Answers,
-    answers_from_json,
-    parse_answers,
-    with_answer,
-)
+from ftui.core.decide.answers import KEYS, Answers, answers_from_json, parse_answers, with_answer
 from ftui.errors import FtuiError
-
-ANY_ANSWERS = st.builds(
-    Answers,
-    needs=st.sets(st.sampled_from(NEEDS), min_size=1).map(lambda found: tuple(n for n in NEEDS if n in found)),
-    tried=st.none() | st.sets(st.sampled_from(TRIED)).map(lambda found: tuple(n for n in TRIED if n in found)),
-    examples=st.none() | st.sampled_from([0, 1, 30, 49, 50, 51, 499, 500, 5000, 20000]),
-    example_quality=st.none() | st.sampled_from(QUALITIES),
-    preference_pairs=st.none() | st.sampled_from([0, 1, 49, 50, 3000]),
-    feedback=st.none() | st.sampled_from(FEEDBACK),
-    change_rate=st.none() | st.sampled_from(CHANGE_RATES),
-    deployment=st.none() | st.sampled_from(DEPLOYMENTS),
-    eval_set=st.none() | st.booleans(),
-)
-"""Every valid set of answers, with counts on both sides of each threshold. Other tests use it, too."""
 
 
 def test_the_smallest_file_is_one_need() -> None:

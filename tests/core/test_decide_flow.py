@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from decide_kit import ANY_ANSWERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from ftui.core.decide.flow import is_asked, next_question, questionnaire
 from ftui.core.decide.questions import BY_ID, QUESTIONS, Question
 from ftui.core.decide.steps import next_steps
 from ftui.core.decide.wording import NOT_SAID, answer_in_words
-from tests.core.test_decide_answers import ANY_ANSWERS
 
 
 def values_of(question: Question) -> st.SearchStrategy[Any]:

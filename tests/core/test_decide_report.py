@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from decide_kit import ANY_ANSWERS, SCENARIOS
 from hypothesis import given
 
 from ftui.core.decide.answers import Answers, parse_answers
@@ -20,8 +21,6 @@ from ftui.core.decide.steps import STEPS, marks_of
 from ftui.core.decide.table import COST
 from ftui.core.decide.verdict import decide
 from ftui.errors import FtuiError
-from tests.core.test_decide_answers import ANY_ANSWERS
-from tests.core.test_decide_verdict import SCENARIOS
 
 VOICE = parse_answers(
     {

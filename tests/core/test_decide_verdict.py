@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from decide_kit import ANY_ANSWERS, SCENARIOS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,11 +17,6 @@ from ftui.core.decide.facts import FACTS, facts_of
 from ftui.core.decide.table import COMBINE, COST, ROWS, Approach, Technique
 from ftui.core.decide.verdict import decide, provisional, to_document
 from ftui.errors import FtuiError
-from tests.core.test_decide_answers import ANY_ANSWERS
-
-SCENARIOS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "decide_scenarios.json").read_text(encoding="utf-8")
-)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario["id"] for scenario in SCENARIOS])
