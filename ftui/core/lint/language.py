@@ -26,7 +26,10 @@ _SMALL_WORDS = {
     "Portuguese": "o a de que e do da em um uma para com não os as no na por mais se",
     "Dutch": "de het een en van ik je dat niet zijn op te voor met maar die er om aan ook",
 }
-_SETS = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
+_LANGUAGES_OF: dict[str, list[str]] = {}
+for _name, _words in _SMALL_WORDS.items():
+    for _word in _words.split():
+        _LANGUAGES_OF.setdefault(_word, []).append(_name)
 _WORDS = re.compile(r"[^\W\d_]+")
 _MENTIONS = re.compile(
     r"(?i)translat|language|traduc|traduz|traduire|übersetz|перевод|перевед|翻译|翻譯|翻訳|번역|ترجم|अनुवाद|pinyin|kanji"
@@ -62,7 +65,24 @@ def language_of(text: str) -> str:
                 return name
             if share > 0.1:
                 return ""  # two scripts
-    words = _WORDS.findall(text.lower())
-    counts = sorted(((sum(word in known for word in words), name) for name, known in _SETS.items()), reverse=True)
-    best, second = counts[0], counts[1]
-    return best[1] if best[0] >= _MIN_SMALL_WORDS and best[0] >= 2 * second[0] else ""
+    counts: dict[str, int] = {}
+    for word in _WORDS.findall(text.lower()):
+        for name in _LANGUAGES_OF.get(word, ()):
+            counts[name] = counts.get(name, 0) + 1
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    if not ranked or ranked[0][1] < _MIN_SMALL_WORDS:
+        return ""
+    return ranked[0][0] if len(ranked) == 1 or ranked[0][1] >= 2 * ranked[1][1] else ""
+
+
+def has_english(text: str) -> bool:
+    """Whether one of the commonest English words is in the text: quick, and enough to rule most texts out."""
+    return " the " in text or " and " in text or " to " in text or " of " in text or " is " in text
+
+
+def has_romance_or_german(text: str) -> bool:
+    """Whether a text may be in one of the other languages: their commonest words, or letters beyond ASCII."""
+    return (
+        not text.isascii() or " de " in text or " la " in text or " que " in text or " der " in text or " und " in text
+        or " di " in text or " het " in text
+    )  # fmt: skip

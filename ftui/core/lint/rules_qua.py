@@ -24,7 +24,7 @@ from ftui.core.lint.asks import (
     json_fault,
     missing_in,
 )
-from ftui.core.lint.language import language_of, mentions_language
+from ftui.core.lint.language import has_english, has_romance_or_german, language_of, mentions_language
 from ftui.core.lint.model import DROP, Context, Facts, Fixer, Reporter, Row, Severity, Turn, edit_text, resolve_parent
 from ftui.core.lint.prose import without_code
 from ftui.core.text import plural
@@ -79,7 +79,6 @@ _COUNT_WORDS = frozenset(
 )
 _POINTERS = ("below", "attached", "above", "code", "snippet", "text", "passage", "paragraph", "table", "image",
              "picture", "figure")  # fmt: skip
-_ENGLISH = (" the ", " to ", " of ", " and ", " is ", " in ", " a ")
 _BRACES = re.compile(
     r"\{\{\s*[A-Za-z_][\w .-]{0,40}\s*\}\}|<(?:insert|your|enter|add|fill in|fill)[ _-][^<>\n]{1,40}>", re.I
 )
@@ -286,13 +285,12 @@ def _check_sums(turn: Turn, report: Reporter) -> None:
             )
 
 
-def _is_englishish(text: str) -> bool:
-    return any(word in text for word in _ENGLISH)
-
-
 def _check_language(turn: Turn, prompt: str, system: str, report: Reporter) -> None:
-    asked_english, said_english = _is_englishish(prompt), _is_englishish(turn.text)
-    if asked_english and said_english and prompt.isascii() and turn.text.isascii():
+    """Quick where both are English, and where neither has a word or letter of another language."""
+    english = has_english(turn.text)
+    if english == has_english(prompt) and prompt.isascii() and turn.text.isascii():
+        return
+    if not has_romance_or_german(prompt if english else turn.text):
         return
     asked = language_of(without_code(prompt))
     said = language_of(without_code(turn.text)) if asked else ""
