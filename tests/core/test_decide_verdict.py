@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -72,22 +71,22 @@ def test_every_named_flip_flips_the_verdict_to_what_it_says(answers: Answers) ->
 
 @given(ANY_ANSWERS)
 def test_current_facts_are_never_only_trained_in(answers: Answers) -> None:
-    approach = decide(replace(answers, needs=("fresh_knowledge",))).approach
+    approach = decide(answers._replace(needs=("fresh_knowledge",))).approach
     assert approach == "rag"
-    with_more = replace(answers, needs=tuple(n for n in NEEDS if n in (*answers.needs, "fresh_knowledge")))
+    with_more = answers._replace(needs=tuple(n for n in NEEDS if n in (*answers.needs, "fresh_knowledge")))
     assert decide(with_more).approach not in ("fine_tuning", "preference_tuning")
 
 
 @given(ANY_ANSWERS)
 def test_nothing_is_trained_on_too_little(answers: Answers) -> None:
-    poor = replace(answers, examples=min(answers.examples or 0, 49), preference_pairs=0, feedback="none")
+    poor = answers._replace(examples=min(answers.examples or 0, 49), preference_pairs=0, feedback="none")
     assert decide(poor).approach not in TUNING
 
 
 @given(ANY_ANSWERS, st.sampled_from(TRIED))
 def test_what_was_tried_is_not_the_verdict_again(answers: Answers, attempt: str) -> None:
     tried = tuple(name for name in TRIED if name in (*(answers.tried or ()), attempt))
-    approach = decide(replace(answers, tried=tried)).approach
+    approach = decide(answers._replace(tried=tried)).approach
     assert approach != attempt or attempt == "rag"
 
 

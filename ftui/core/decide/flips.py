@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ftui.core.decide.answers import CHANGE_RATES, FEEDBACK, NEEDS, TRIED, Answers
@@ -44,7 +43,7 @@ def _first_flips(answers: Answers, choice: Choice, changes: Iterator[tuple[str, 
     for key, value, words in changes:
         if sum(flip.key == key for flip in found) >= MOST_FLIPS_OF_ONE_KEY:
             continue
-        other = choose(replace(answers, **{key: value}))
+        other = choose(answers._replace(**{key: value}))
         if (other.approach, other.technique) != (choice.approach, choice.technique):
             found.append(Flip(key, value, words, other.approach, other.technique))
             if len(found) == most:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ftui.core.decide.answers import CHANGE_RATES, DEPLOYMENTS, FEEDBACK, TRIED, Answers
@@ -31,7 +30,7 @@ def is_asked(question: str, answers: Answers) -> bool:
     if not answers.needs:
         return False
     now = _outcome(answers)
-    return any(_outcome(replace(answers, **{question: value})) != now for value in _PROBES[question])
+    return any(_outcome(answers._replace(**{question: value})) != now for value in _PROBES[question])
 
 
 def questionnaire(answers: Answers, answered: frozenset[str] = frozenset()) -> tuple[Question, ...]:
