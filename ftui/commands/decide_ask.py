@@ -53,7 +53,7 @@ class _Talk:
         self.trail: list[str] = []
 
     def run(self) -> None:
-        self.write(_INTRO)
+        self.write(fill(_INTRO, _columns()))
         while True:
             question = next_question(self.answers, self.answered)
             if question is not None:
@@ -95,7 +95,8 @@ class _Talk:
     def confirmed(self) -> bool:
         self.write("")
         for question in questionnaire(self.answers, self.answered):
-            self.write(f"  {question.text}  {answer_in_words(question.id, self.answers)}")
+            said = answer_in_words(question.id, self.answers)
+            self.write(fill(f"{question.text} {said}", _columns(), initial_indent="  ", subsequent_indent="    "))
         self.write(_AGAIN)
         if self.line() == "b":
             self.go_back()
@@ -115,16 +116,17 @@ class _Talk:
         shown = questionnaire(self.answers, self.answered)
         place = next((i for i, other in enumerate(shown, start=1) if other.id == question.id), len(shown))
         self.write("")
-        self.write(fill(f"{place} of {max(len(shown), place)}. {question.text}", _columns()))
+        count = f"{place} of {len(shown)}" if self.answered else f"{place}"
+        self.write(fill(f"{count}. {question.text}", _columns()))
         width = max(len(choice.label) for choice in question.choices)
         for number, choice in enumerate(question.choices, start=1):
-            if question.kind == "count":
-                self.write(f"     {choice.label:<{width}}  {choice.help}")
-            else:
-                self.write(f"  {number:>2} {choice.label:<{width}}  {choice.help}")
+            key = "" if question.kind == "count" else str(number)
+            first = f"  {key:>2} {choice.label:<{width}}  "
+            self.write(fill(choice.help, _columns(), initial_indent=first, subsequent_indent=" " * len(first)))
         said = answer_in_words(question.id, self.answers)
         keep = f" Now: {said}; Enter keeps it." if question.id in self.answered and said != NOT_SAID else ""
-        self.write(_HOW[question.kind] + (" 0: nothing yet." if question.id == "tried" else "") + keep)
+        nothing = f" 0: {question.nothing.lower()}." if question.nothing else ""
+        self.write(fill(_HOW[question.kind] + nothing + keep, _columns()))
 
     def explain(self, question: Question) -> None:
         self.write(fill(f"Why: {question.why}", _columns(), initial_indent="  ", subsequent_indent="  "))
@@ -166,7 +168,7 @@ def parse_reply(question: Question, line: str) -> Any:
     if question.kind == "yes_no" and line in ("y", "yes", "n", "no"):
         return line[0] == "y"
     words = line.replace(",", " ").split()
-    if question.id == "tried" and words in (["0"], ["none"], ["nothing"]):
+    if question.nothing and words in (["0"], ["none"], ["nothing"]):
         return ()
     values = [_choice(question, word) for word in words]
     if question.kind == "many":

@@ -94,7 +94,8 @@ def test_without_terminal_and_answers_it_says_so() -> None:
 def test_the_json_path_imports_nothing_heavy(need: Path) -> None:
     script = (
         "import sys; from ftui.cli import main; main(['decide', '--answers', sys.argv[1], '--json']);"
-        "heavy = {'yaml', 'jsonschema', 'orjson', 'textual', 'rich', 'torch', 'numpy', 'platformdirs', 'pathlib', 'dataclasses', 'shutil',"
+        "heavy = {'yaml', 'jsonschema', 'orjson', 'textual', 'rich', 'torch', 'numpy', 'platformdirs', 'pathlib',"
+        "'dataclasses', 'shutil',"
         "'ftui.core.text', 'ftui.core.decide.glossary_terms', 'ftui.core.decide.questions'};"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )

@@ -125,7 +125,7 @@ def test_every_answer_can_be_said_in_words(answers: Answers) -> None:
 
 def test_words_of_some_answers() -> None:
     answers = parse_answers({"needs": ["style_tone", "latency"], "tried": [], "examples": 12000, "eval_set": False})
-    assert answer_in_words("needs", answers) == "a style, tone or voice, faster answers"
+    assert answer_in_words("needs", answers) == "a style or tone, faster answers"
     assert answer_in_words("tried", answers) == "nothing yet"
     assert answer_in_words("examples", answers) == "12,000"
     assert answer_in_words("eval_set", answers) == "No"

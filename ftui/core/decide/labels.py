@@ -26,7 +26,7 @@ NEED_TITLES = {
     "private_knowledge": "facts of your own",
     "fresh_knowledge": "facts that must be current",
     "output_format": "a fixed output format",
-    "style_tone": "a style, tone or voice",
+    "style_tone": "a style or tone",
     "terminology": "the field's terminology",
     "task_accuracy": "more accurate answers",
     "language": "a language it is weak in",

@@ -19,6 +19,7 @@ class Question(NamedTuple):
     """One question. id is the key in `Answers`.
 
     kind: many (any number of choices), one (exactly one), count (a whole number; choices are suggestions), yes_no.
+    nothing: with many, what choosing none of them is called; empty where at least one is wanted.
     asked_when: in words; `flow.is_asked` works it out from the table.
     why: what the verdict does with the answer.
     """
@@ -30,6 +31,7 @@ class Question(NamedTuple):
     asked_when: str
     why: str
     help: str
+    nothing: str = ""
 
 
 QUESTIONS: tuple[Question, ...] = (
@@ -38,15 +40,15 @@ QUESTIONS: tuple[Question, ...] = (
         "many",
         "What should the model do better than it does now?",
         (
-            Choice("private_knowledge", "Know facts of ours", "documents, products, cases, people that it never saw"),
-            Choice("fresh_knowledge", "Know what is current", "prices, stock, news, anything that must be of today"),
-            Choice("output_format", "Keep a fixed format", "JSON for a program, a form with fixed headings"),
-            Choice("style_tone", "Write in a certain voice", "brand, character, manner, how it behaves in a talk"),
-            Choice("terminology", "Use our field's terms", "shorthand, jargon, the words insiders use"),
+            Choice("private_knowledge", "Know facts of ours", "documents, products, people it never saw"),
+            Choice("fresh_knowledge", "Know what is current", "prices, stock, news: it must be of today"),
+            Choice("output_format", "Keep a fixed format", "JSON for a program, a form with headings"),
+            Choice("style_tone", "Write in a certain voice", "a brand, a character, a way of behaving"),
+            Choice("terminology", "Use our field's terms", "shorthand, jargon, insiders' words"),
             Choice("task_accuracy", "Be right more often", "sorting, extracting, judging, computing"),
             Choice("language", "Speak a language better", "one that it writes badly or mixes up"),
             Choice("token_cost", "Cost less per request", "a long prompt or a large model is too dear"),
-            Choice("latency", "Answer faster", "a large model is too slow, or it must run on a small device"),
+            Choice("latency", "Answer faster", "a large model is too slow for this"),
             Choice("preference_alignment", "Give answers people prefer", "safer, more helpful, better liked"),
         ),
         "always, first",
@@ -61,16 +63,17 @@ QUESTIONS: tuple[Question, ...] = (
         "many",
         "What have you tried that was not enough?",
         (
-            Choice("prompting", "A good prompt", "task, criteria and voice written out, and revised a few times"),
-            Choice("few_shot", "Examples in the prompt", "three to eight worked cases, also difficult ones"),
-            Choice("structured_output", "Structured output", "a JSON Schema or grammar enforced while decoding"),
-            Choice("rag", "Retrieval (RAG)", "passages searched for and put into the prompt"),
+            Choice("prompting", "A good prompt", "task and criteria written out, and revised"),
+            Choice("few_shot", "Examples in the prompt", "three to eight worked cases, also hard ones"),
+            Choice("structured_output", "Structured output", "a JSON Schema enforced while decoding"),
+            Choice("rag", "Retrieval (RAG)", "passages looked up and put into the prompt"),
         ),
         "always",
         "Cheaper attempts come first: each costs hours, training costs days and must be repeated. What you have not "
-        "tried may end the matter; what you have tried is not proposed again.",
-        "Tick only what you really tried on real inputs and found short. Choosing nothing means that nothing has been "
-        "tried yet.",
+        "tried may end the matter; what you have tried leads on to the next.",
+        "Choose only what you really tried on real inputs and found short. Nothing yet is an answer, too: then a "
+        "prompt comes first wherever a prompt can do it.",
+        nothing="Nothing yet",
     ),
     Question(
         "examples",
@@ -78,7 +81,7 @@ QUESTIONS: tuple[Question, ...] = (
         "How many examples do you have, input with the answer you want?",
         (
             Choice(0, "none", "nothing collected yet"),
-            Choice(30, "about 30", "too few to train on, right for examples in a prompt"),
+            Choice(30, "about 30", "too few to train on, right for a prompt"),
             Choice(75, "about 75", "the least a LoRA can work with"),
             Choice(300, "about 300", "a sound beginning"),
             Choice(2000, "about 2,000", "the good range (500 to 5,000)"),
@@ -95,7 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
         "one",
         "Has a person looked at these examples?",
         (
-            Choice("reviewed", "Yes, reviewed", "somebody who knows has read and accepted each row"),
+            Choice("reviewed", "Yes, reviewed", "somebody who knows has accepted each row"),
             Choice("raw", "No, as they came", "logs, exports, scraped or generated text"),
         ),
         "when there are 50 examples or more and training could use them",
@@ -122,8 +125,8 @@ QUESTIONS: tuple[Question, ...] = (
         "one",
         "What else tells good answers from bad ones?",
         (
-            Choice("thumbs", "Thumbs or marks", "single answers marked good or bad, by users or colleagues"),
-            Choice("scored", "A score", "tests, a rule, a rubric program: any answer can be scored at once"),
+            Choice("thumbs", "Thumbs or marks", "single answers marked good or bad"),
+            Choice("scored", "A score", "tests or a rule can score any answer"),
             Choice("none", "Nothing yet", "nobody and nothing judges answers"),
         ),
         "when better liked answers are a need, and there are fewer than 50 pairs",

@@ -109,7 +109,8 @@ def _markdown(answers: Answers, verdict: Verdict, made_by: str, overridden: bool
         said = answer_in_words(question.id, answers)
         if said != NOT_SAID:
             yield f"| {question.text} | {said} |"
-    yield from ("", *(f"- Assumed: {note}" for note in verdict.assumptions))
+    if verdict.assumptions:
+        yield from ("", *(f"- Assumed: {note}" for note in verdict.assumptions))
     yield from ("", "## Why", "")
     for reason in verdict.reasons:
         yield f"- {_reason_text(reason, verdict)} *({reason.source})*"
