@@ -113,7 +113,7 @@ def detect_format(row: Mapping[str, Any], task: str = "") -> Format:
         prompt = row.get(format.columns[0][1])
         if task in ("grpo", "rloo") or isinstance(prompt, list):
             return Format("prompt", "prompt", (format.columns[0],))
-    if format.name == "preference" and isinstance(row.get("input"), Mapping) and "messages" in row["input"]:
+    if format.name == "preference" and isinstance(row.get("input"), dict) and "messages" in row["input"]:
         return Format("preference", "preference", (*format.columns[:2], ("prompt", "input")))
     return format
 
@@ -146,9 +146,11 @@ def format_named(name: str, row: Mapping[str, Any]) -> Format:
 
 def _chat_or_prompt(row: Mapping[str, Any], format: Format, task: str) -> Format:
     messages = row.get(format.columns[0][1])
-    if not isinstance(messages, list) or not messages or not isinstance(messages[0], Mapping):
+    if type(messages) is not list or not messages or type(messages[0]) is not dict:
         return format
     first = messages[0]
+    if "role" in first and len(row) == 1 and format.columns[0][1] == "messages":
+        return format
     foreign_keys = "role" not in first and ("from" in first or "human" in first or "user" in first)
     if foreign_keys or format.columns[0][1] != "messages":
         format = Format("sharegpt", "chat", format.columns, format.also)

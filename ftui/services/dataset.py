@@ -148,22 +148,25 @@ def _checked_mapping(mapping: Mapping[str, str]) -> None:
         raise FtuiError("The column mapping makes no format", str(error), "Example: --map prompt=question") from None
 
 
-def read_source(source: Source, report: Reporter, tally: Tally, *, repair: bool = False) -> Iterator[Record]:
-    """The rows of one source, numbered from 0; its problems go to `report`, its counts are added to `tally`."""
-    reader: LineReader | ValueReader | CsvReader | ArrowReader
+def read_source(source: Source, report: Reporter, tally: Tally, reader: LineReader | None = None) -> Iterator[Record]:
+    """The rows of one source, numbered from 0; its problems go to `report`, its counts are added to `tally`.
+
+    reader: a LineReader of the caller's own, for JSON Lines.
+    """
     damage: list[Exception] = []
+    used: LineReader | ValueReader | CsvReader | ArrowReader
     if source.kind == "jsonl":
-        reader = LineReader(report, repair=repair)
-        yield from _line_rows(reader, _until_damage(source.content(), damage), damage)
+        used = reader or LineReader(report)
+        yield from _line_rows(used, _until_damage(source.content(), damage), damage)
     elif source.kind == "json":
-        reader = ValueReader(report)
-        yield from reader.rows(_until_damage(source.content(), damage))
+        used = ValueReader(report)
+        yield from used.rows(_until_damage(source.content(), damage))
     elif source.kind in ("csv", "tsv"):
-        reader = CsvReader(report, source.delimiter)
-        yield from reader.rows(_until_damage(source.content(), damage))
+        used = CsvReader(report, source.delimiter)
+        yield from used.rows(_until_damage(source.content(), damage))
     else:
-        reader = ArrowReader(report, source.kind)
-        yield from reader.rows(source.path)
+        used = ArrowReader(report, source.kind)
+        yield from used.rows(source.path)
     for error in damage:
         report.at(None)
         if isinstance(error, CorruptFile):
@@ -172,8 +175,8 @@ def read_source(source: Source, report: Reporter, tally: Tally, *, repair: bool 
             report("FIL014", "", f"reading stopped: {error}")
         else:
             report("FIL008", "", f"{source.path.name} cannot be read any further: {error}")
-    finish_tally(reader.tally, source, report, getattr(reader, "top_level", ""))
-    tally.merge(reader.tally)
+    finish_tally(used.tally, source, report, used.top_level if isinstance(used, ValueReader) else "")
+    tally.merge(used.tally)
 
 
 def _until_damage(content: Iterator[bytes], damage: list[Exception]) -> Iterator[bytes]:
@@ -184,7 +187,9 @@ def _until_damage(content: Iterator[bytes], damage: list[Exception]) -> Iterator
         damage.append(error)
 
 
-def _line_rows(reader: LineReader, content: Iterator[bytes], damage: list[Exception]) -> Iterator[Record]:
+def _line_rows(
+    reader: LineReader, content: Iterator[bytes], damage: list[Exception], last: bool = True
+) -> Iterator[Record]:
     previous = b""
     for block, overlong in whole_lines(content):
         yield from reader.rows(previous)
@@ -193,7 +198,21 @@ def _line_rows(reader: LineReader, content: Iterator[bytes], damage: list[Except
             reader.overlong()
     if damage:  # the line at the break is no line
         previous = previous[: previous.rfind(b"\n") + 1]
-    yield from reader.rows(previous, last=True)
+    yield from reader.rows(previous, last=last)
+
+
+def read_stretch(source: Source, start: int, end: int, last: bool, report: Reporter, tally: Tally) -> Iterator[Record]:
+    """The rows of a stretch of an uncompressed JSON Lines file, between two line ends; numbered from 0.
+
+    last: the stretch ends where the file ends. What is said once per file is left in `tally` for `finish_tally`.
+    """
+    reader = LineReader(report)
+    damage: list[Exception] = []
+    yield from _line_rows(reader, _until_damage(source.content(start, end), damage), damage, last)
+    for error in damage:
+        report.at(None)
+        report("FIL008", "", f"{source.path.name} cannot be read any further: {error}")
+    tally.merge(reader.tally)
 
 
 def finish_tally(tally: Tally, source: Source, report: Reporter, top_level: str = "") -> None:

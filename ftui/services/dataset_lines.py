@@ -6,7 +6,7 @@ thing in the file for every reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,11 +91,16 @@ class LineReader:
     """Reads blocks of whole lines; problems go to `report`, counts to `tally`.
 
     repair: read what the unsafe fixes would make of a broken line (Windows-1252 text, a Python repr) as a row.
+    unreadable: called with each line that is a record and gave no row. `raw` is the line of the row just given.
     """
 
-    def __init__(self, report: Reporter, *, repair: bool = False) -> None:
+    def __init__(
+        self, report: Reporter, *, repair: bool = False, unreadable: Callable[[bytes], None] | None = None
+    ) -> None:
         self.report = report
         self.repair = repair
+        self.unreadable = unreadable
+        self.raw = b""
         self.tally = Tally()
 
     def rows(self, block: bytes, *, last: bool = False) -> Iterator[Record]:
@@ -121,14 +126,18 @@ class LineReader:
                 good = type(value) is dict and raw.count(b'":') == count_keys(value, 0)
             except ValueError:
                 good = False
+            self.raw = raw
             if good:
                 yield row, line, value
                 row += 1
                 tally.readable += 1
             else:
                 tally.lines, tally.records = line, row
+                readable = tally.readable
                 yield from self._careful(raw, line, last and raw is lines[-1])
                 row = tally.records
+                if self.unreadable is not None and tally.readable == readable and raw.strip(b"\0 \t\r"):
+                    self.unreadable(raw)
         tally.lines, tally.records = line, row
 
     def overlong(self) -> None:

@@ -69,6 +69,8 @@ def prepare_run_data(
     counted with their reasons. Raises FtuiError when nothing is left, or a file cannot be read.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
+    for name in ("train", "eval", "replay"):
+        (out_dir / f"{name}.jsonl").unlink(missing_ok=True)
     manifest = DataManifest("", format, seed)
     how = _How(mapping, format, task)
     whole, own_eval = _sources(train_path, how)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ftui.core.formats import Format, detect_format, format_from_mapping
@@ -20,8 +22,13 @@ SUPPRESS_KEY = "_ftui_ignore"
 class Checker:
     """Checks the rows of one file, or of one stretch of it.
 
-    rules: the rules that are switched on. Give rows to `row` in order; then `finish` once. A stretch that another
-    process checked comes back as its `state`, which `merge` takes in file order.
+    rules: the rules that are switched on. always: families that count even when none of their rules is on. expected:
+    the format of most rows of the file, where the caller has looked: a row without an answer in a file of
+    conversations is then a broken conversation, not a prompt.
+
+    Give rows to `row` in order; then `finish` once. A stretch that another process checked comes back as its `state`,
+    which `merge` takes in file order. A rule that fails on a row is a bug of ours and ends up in `failures`; the other
+    rules go on.
     """
 
     def __init__(
@@ -30,16 +37,21 @@ class Checker:
         context: Context,
         severities: Mapping[str, Severity] | None = None,
         mapping: Mapping[str, str] | None = None,
+        always: Sequence[str] = (),
+        expected: Format | None = None,
     ) -> None:
         self.report = Reporter(rules, severities)
         self.context = context
         self._mapped: Format | None = format_from_mapping(mapping) if mapping else None
+        self._expected = expected if expected is not None and expected.name in ("chat", "sharegpt") else None
+        self.formats: dict[str, int] = {}
+        self.failures: list[str] = []
         self._totals: dict[str, Any] = {}
         self._checks: list[tuple[Any, Any]] = []
         self._batch_checks: list[tuple[Any, Any]] = []
         self._batch: list[Row] = []
         for family, module in family_modules().items():
-            if not any(code.startswith(family) for code in rules):
+            if family not in always and not any(code.startswith(family) for code in rules):
                 continue
             totals = module.Totals() if hasattr(module, "Totals") else None
             self._totals[family] = totals
@@ -50,12 +62,19 @@ class Checker:
 
     def row(self, index: int, line: int | None, data: dict[str, Any]) -> Row:
         """Check one row; gives its view."""
-        seen = view(index, line, data, self._mapped or detect_format(data, self.context.task))
+        format = self._mapped or detect_format(data, self.context.task)
+        if format.name == "prompt" and self._expected is not None and self._expected.columns[0][1] in data:
+            format = self._expected
+        self.formats[format.name] = self.formats.get(format.name, 0) + 1
+        seen = view(index, line, data, format)
         report = self.report
         report.row, report.line = index, line
         before = len(report.findings)
         for check, totals in self._checks:
-            check(seen, report, totals, self.context)
+            try:
+                check(seen, report, totals, self.context)
+            except Exception as error:
+                self._failed(check, index, error)
         if SUPPRESS_KEY in data and len(report.findings) > before:
             report.findings[before:] = _unsuppressed(report.findings[before:], data[SUPPRESS_KEY])
         if self._batch_checks:
@@ -64,6 +83,14 @@ class Checker:
                 self.flush()
         return seen
 
+    def restart(self) -> None:
+        """Forget what was counted, as if no row had been checked: for looking at rows one by one."""
+        modules = family_modules()
+        self._totals = {family: modules[family].Totals() if totals is not None else None
+                        for family, totals in self._totals.items()}  # fmt: skip
+        self._checks = [(modules[family].check, totals) for family, totals in self._totals.items()
+                        if hasattr(modules[family], "check")]  # fmt: skip
+
     def flush(self) -> None:
         """Check the rows that wait for a full batch."""
         batch, self._batch = self._batch, []
@@ -71,7 +98,10 @@ class Checker:
             return
         before = len(self.report.findings)
         for check_batch, totals in self._batch_checks:
-            check_batch(batch, self.report, totals, self.context)
+            try:
+                check_batch(batch, self.report, totals, self.context)
+            except Exception as error:
+                self._failed(check_batch, batch[0].index, error)
         ignored = {row.index: row.data[SUPPRESS_KEY] for row in batch if SUPPRESS_KEY in row.data}
         if ignored:
             fresh = self.report.findings[before:]
@@ -79,6 +109,13 @@ class Checker:
                 finding for finding in fresh
                 if finding.row not in ignored or _unsuppressed([finding], ignored[finding.row])
             ]  # fmt: skip
+
+    def _failed(self, check: Any, row: int, error: Exception) -> None:
+        if len(self.failures) < 20:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.failures.append(
+                f"{check.__module__.rpartition('.')[2]}:{where.lineno} on row {row:,}: {error!r}"[:300]
+            )
 
     def take_findings(self) -> list[Finding]:
         """The findings since the last call, and forget them."""
@@ -100,10 +137,14 @@ class Checker:
         """Check what only the whole file shows."""
         self.flush()
         self.report.at(None)
+        facts = replace(facts, state=self._totals)
         for family, totals in self._totals.items():
             finish = getattr(family_modules()[family], "finish", None)
             if finish is not None:
-                finish(totals, self.report, self.context, facts)
+                try:
+                    finish(totals, self.report, self.context, facts)
+                except Exception as error:
+                    self._failed(finish, facts.rows, error)
 
 
 def _unsuppressed(findings: Sequence[Finding], prefixes: Any) -> list[Finding]:
@@ -139,4 +180,6 @@ def check_rows(
         name = checker.row(index, index + 1, data).format.name
         count += 1
     checker.finish(Facts(count, name))
+    if checker.failures:
+        raise RuntimeError("; ".join(checker.failures))
     return checker.take_findings()

@@ -223,6 +223,10 @@ class Reporter:
         self.row = row.index if row else None
         self.line = row.line if row else None
 
+    def fresh(self) -> Reporter:
+        """Another Reporter with the same rules, and no findings."""
+        return Reporter(self._rules, self._configured)
+
     def wants(self, code: str) -> bool:
         """False for a code that is switched off: lets a costly rule save its work."""
         return code in self._rules
@@ -264,9 +268,6 @@ class ChatTokenizer(Protocol):
     name: str
     path: str
     """Folder with tokenizer.json, so that another process can load it again."""
-    dialect: Dialect
-    """How training itself writes rows and masks them (`ftui.core.render`): what a rule says of the loss must come
-    from it. `dialect.render` raises RenderError where the template refuses."""
     chat_template: str
     bos_token: str
     eos_token: str
@@ -279,6 +280,11 @@ class ChatTokenizer(Protocol):
     special_tokens: frozenset[str]
     context_tokens: int | None
     """The longest sequence that the model was made for, None where its config does not say."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How training itself writes rows and masks them (`ftui.core.render`): what a rule says of the loss must come
+        from it. `dialect.render` raises RenderError where the template refuses."""
 
     def encode_batch(self, texts: Sequence[str]) -> Sequence[Encoded]:
         """Encode texts that already hold their special tokens: none is added."""
@@ -320,6 +326,10 @@ class Facts:
     """Rows of the eval split, None when there is none."""
     eval_state: Mapping[str, Any] | None = None
     """The Totals of every family over the eval split, by family."""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """The Totals of every family over this file, by family: for a finding that needs another family's counts."""
+    held_out: bool = False
+    """This file is the eval split itself."""
 
 
 DROP = None

@@ -6,11 +6,11 @@ Only hashes are kept of a row, 44 bytes in all. Near duplicates (DUP702, DUP706)
 
 from __future__ import annotations
 
-import hashlib
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from ftui.core.lint.model import DROP, Context, Facts, Fixer, Reporter, Row, Rule, Severity
@@ -98,32 +98,32 @@ ID_COLUMNS = ("id", "uuid", "_id", "row_id", "example_id")
 DOCUMENT_COLUMNS = ("doc_id", "document_id", "source_id", "document", "source_file", "file", "url", "title")
 _BOOKKEEPING = frozenset(ID_COLUMNS) | {"meta", "metadata", "source", "index", "created", "timestamp", "split"}
 LONG_ANSWER_CHARACTERS = 40
-BUCKET_ROWS = 200_000
+BUCKET_ROWS = 1_000_000
 NO_KEY = 0
 
 
 def _hash64(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def content_key(row: Row) -> bytes:
     """16 bytes that are equal for rows that train the same thing; ids, key order and bookkeeping do not count."""
-    plain = row.format.kind != "prompt"
-    shape = []
+    plain = row.format.kind != "prompt" and row.tools is None
+    shape = ""
     for turn in row.turns:
         message = turn.message
         if message is not None and (len(message) > 2 or type(message.get("content", "")) is not str):
             plain = False
-        shape.append(f"{turn.role}{len(turn.text)}")
-    text = f"{row.joined}\0{' '.join(shape)}"
+        shape += f"\0{turn.role}{len(turn.text)}"
+    text = row.joined + shape
     if row.label is not None:
         text += f"\0{row.label!r}"
     if row.rejected:
         text += f"\0{[turn.role for turn in row.rejected]}{len(row.rejected[0].text)}"
-    if not plain or row.tools is not None or (not row.turns and row.data):
+    if not plain or not row.turns:
         kept = {key: value for key, value in row.data.items() if key not in _BOOKKEEPING}
         text += "\0" + json.dumps(kept, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def prompt_text(row: Row) -> str:
@@ -146,6 +146,8 @@ class Totals:
         self.ids = array("Q")
         self.documents: set[int] = set()
         self.affixes: list[str | None] = [None, None, None, None]
+        self.affixes_vary = False
+        """Nothing is common to all prompts or all answers any more."""
         self.prompt_only = 0
         self.pairs = 0
 
@@ -206,11 +208,12 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
             totals.documents.add(_hash64(str(document)))
     else:
         totals.ids.append(NO_KEY)
+    if totals.affixes_vary:
+        return
     affixes = totals.affixes
-    if affixes[0] != "" or affixes[1] != "":
-        affixes[0], affixes[1] = _shorter(affixes[0], prompt, 0), _shorter(affixes[1], prompt, 1)
-    if affixes[2] != "" or affixes[3] != "":
-        affixes[2], affixes[3] = _shorter(affixes[2], answer, 0), _shorter(affixes[3], answer, 1)
+    affixes[0], affixes[1] = _shorter(affixes[0], prompt, 0), _shorter(affixes[1], prompt, 1)
+    affixes[2], affixes[3] = _shorter(affixes[2], answer, 0), _shorter(affixes[3], answer, 1)
+    totals.affixes_vary = not any(affixes) and totals.rows > 1
 
 
 def _grow(row: Row, totals: Totals) -> None:
@@ -238,38 +241,54 @@ def _same_start(one: str, other: str) -> str:
     return one[:length]
 
 
-def repeats(keys: bytes | bytearray | memoryview, width: int, most: int = BUCKET_ROWS) -> dict[int, int]:
-    """For each row whose key (of `width` bytes, zeros ignored) stood before: the row where it stood first.
+def repeats(keys: Sequence[int], most: int = BUCKET_ROWS) -> dict[int, int]:
+    """For each row whose key stood before: the row where it stood first; zero is no key.
 
     Memory is bounded: keys are looked at in as many passes as keep about `most` of them in one table.
     """
-    count = len(keys) // width
-    passes = max(1, -(-count // most))
-    none = bytes(width)
+    passes = max(1, -(-len(keys) // most))
     found: dict[int, int] = {}
-    whole = bytes(keys)
     for part in range(passes):
-        first: dict[bytes, int] = {}
-        for row in range(count):
-            place = row * width
-            if passes > 1 and whole[place] % passes != part:
-                continue
-            key = whole[place : place + width]
-            earlier = first.setdefault(key, row)
-            if earlier != row and key != none:
-                found[row] = earlier
+        mine = [key for key in keys if key % passes == part] if passes > 1 else keys
+        distinct = set(mine)
+        distinct.discard(NO_KEY)
+        if len(distinct) == len(mine):
+            continue
+        seen: set[int] = set()
+        again = {key for key in mine if key in seen or seen.add(key)}  # type: ignore[func-returns-value]
+        again.discard(NO_KEY)
+        del seen, distinct
+        if not again:
+            continue
+        first: dict[int, int] = {}
+        for row, key in enumerate(keys):
+            if key in again:
+                earlier = first.setdefault(key, row)
+                if earlier != row:
+                    found[row] = earlier
     return found
 
 
+def exact_repeats(totals: Totals) -> dict[int, int]:
+    """For each row whose content stood before: the row where it stood first."""
+    contents = bytes(totals.contents)
+    found = repeats(memoryview(contents).cast("Q")[::2])
+    return {
+        row: earlier
+        for row, earlier in found.items()
+        if contents[16 * row : 16 * row + 16] == contents[16 * earlier : 16 * earlier + 16]
+    }
+
+
 def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
-    duplicates = repeats(totals.contents, 16)
+    duplicates = exact_repeats(totals)
     _duplicates(totals, duplicates, report)
     if totals.pairs * 2 < totals.rows and totals.prompt_only * 2 < totals.rows:
         _contradictions(totals, duplicates, report)
         _common_answers(totals, duplicates, report)
     _growing(totals, report)
     _affixes(totals, report)
-    for row, first in repeats(totals.ids.tobytes(), 8).items():
+    for row, first in repeats(totals.ids).items():
         if row not in duplicates:
             report.row = row
             report("DUP710", "", f"the id of this row is that of row {first:,} too")
@@ -285,7 +304,7 @@ def _duplicates(totals: Totals, duplicates: dict[int, int], report: Reporter) ->
         report("DUP701", "", f"the same as row {first:,}", severity=severity)
 
 
-def cost_of(totals: Totals, rows: Iterator[int]) -> float:
+def cost_of(totals: Totals, rows: Iterable[int]) -> float:
     """The share of all characters, and so about of the compute, that these rows take: 0 to 1."""
     whole = sum(totals.sizes)
     return sum(totals.sizes[row] for row in rows) / whole if whole else 0.0
@@ -293,7 +312,7 @@ def cost_of(totals: Totals, rows: Iterator[int]) -> float:
 
 def _contradictions(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
     groups: dict[int, list[int]] = {}
-    for row, first in repeats(totals.prompts.tobytes(), 8).items():
+    for row, first in repeats(totals.prompts).items():
         groups.setdefault(first, [first]).append(row)
     for rows in groups.values():
         answers = {totals.answers[row]: row for row in reversed(rows) if row not in duplicates}
@@ -307,7 +326,7 @@ def _contradictions(totals: Totals, duplicates: dict[int, int], report: Reporter
 
 
 def _common_answers(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
-    same = repeats(totals.answers.tobytes(), 8)
+    same = repeats(totals.answers)
     groups: dict[int, list[int]] = {}
     for row, first in same.items():
         if row not in duplicates and totals.sizes[row] > LONG_ANSWER_CHARACTERS:

@@ -1,0 +1,359 @@
+"""Checks datasets: reads them, runs every rule over every row, looks for duplicates and leaks, and reports per file."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ftui.core.formats import Format, detect_format, format_from_mapping
+from ftui.core.lint import rules_dup
+from ftui.core.lint.catalogue import select_rules
+from ftui.core.lint.engine import shifted
+from ftui.core.lint.model import Context, Facts, Finding, Reporter, Severity
+from ftui.core.text import gib
+from ftui.services.dataset import CANNOT_READ, STDIN, finish_tally, read_source
+from ftui.services.dataset_bytes import BLOCK_BYTES
+from ftui.services.dataset_lines import Tally
+from ftui.services.dataset_sniff import Source
+from ftui.services.lint_baseline import Baseline
+from ftui.services.lint_findings import FindingStore
+from ftui.services.lint_near import report_contamination, report_near_duplicates
+from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, checked_row, in_parallel
+from ftui.services.lint_targets import Target
+
+SAMPLE_ROWS = 64
+ONCE_PER_FILE = frozenset({"SCH305", "SCH306", "SCH307", "SCH310", "SCH313", "SCH314"})
+"""Codes about columns: processes that check parts of a file each report them, the file reports them once."""
+LIMITS = {"openai": (512 << 20, 0), "together": (int(50.1 * (1 << 30)), 0), "mistral": (10 << 30, 10_000_000)}
+"""Target -> (bytes, rows) that its file check accepts; 0 is no limit."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a file is: for a bar with rate and ETA."""
+
+    path: str
+    done_bytes: int
+    total_bytes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class LintOptions:
+    """What to check, and for which run.
+
+    select, ignore: code prefixes. severities: overrides by code. mapping: column mapping. workers: processes; 0 is one
+    per core. near: look for near duplicates. model: folder of the tokenizer for the TOK rules, "" for none.
+    benchmarks: files of items that must not be among the training rows (DUP707). keep_keys: keep content hashes per
+    row even when no DUP rule is on (writing a baseline needs them). baselines: accepted findings, by file.
+    """
+
+    select: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    context: Context = field(default_factory=Context)
+    mapping: Mapping[str, str] | None = None
+    workers: int = 0
+    near: bool = True
+    model: str = ""
+    benchmarks: Sequence[str] = ()
+    keep_keys: bool = False
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+
+
+@dataclass
+class FileReport:
+    """What is known of one dataset (a file, or one split of a folder).
+
+    unreadable: records that could not be read as rows. columns: canonical column -> column of the file.
+    state: the families' totals. lines: physical line of each record. failures: rules that failed on a row (our bugs).
+    """
+
+    path: str
+    format: str
+    rows: int
+    unreadable: int
+    bytes: int
+    sha256: str
+    findings: FindingStore
+    columns: Mapping[str, str] = field(default_factory=dict)
+    split: str = ""
+    seconds: float = 0.0
+    held_out: bool = False
+    readable: bool = True
+    state: Mapping[str, Any] = field(default_factory=dict)
+    lines: Sequence[int] = ()
+    failures: Sequence[str] = ()
+    accepted: int = 0
+    """Findings that the baseline accepts, not counted in `findings`."""
+
+    def content_key(self, row: int | None) -> str:
+        """A hexadecimal hash of a row's content, "" for the whole file or an unreadable row."""
+        return content_key(self.state.get("DUP"), row)
+
+
+def lint(target: Target, options: LintOptions, progress: Callable[[Progress], None] = lambda _: None) -> FileReport:
+    """Check one target. Raises FtuiError for unknown codes and missing packages, never for what is in the data."""
+    began = time.perf_counter()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(50_000, 50, 1000)  # rows make no reference cycles: looking for them costs a tenth of the time
+    try:
+        run = _Run(target, options, progress)
+        for source in target.data.sources:
+            run.source(source)
+        report = run.finished()
+    finally:
+        gc.set_threshold(*thresholds)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+class _Run:
+    """One target being checked: what has been seen of it so far."""
+
+    def __init__(self, target: Target, options: LintOptions, progress: Callable[[Progress], None]) -> None:
+        self.target, self.options, self.progress = target, options, progress
+        self.expected = _expected(target, options)
+        self.how = _how(target, options, self.expected)
+        self.checker = self.how.checker()
+        self.whole = Checked()
+        self.store = FindingStore()
+        self.digest = hashlib.sha256()
+        self.evaluated = _check_eval(target, options)
+        self.baseline = options.baselines.get(target.name)
+        self.accepted = 0
+        self._said: set[tuple[str, str]] = set()
+        self._done_bytes = 0
+        self._keep(target.data.findings)
+
+    def source(self, source: Source) -> None:
+        """Check one file."""
+        workers = _workers(self.options)
+        plain = source.kind == "jsonl" and not source.compression and source.encoding == "utf-8"
+        if plain and source.size_bytes >= PARALLEL_BYTES and workers > 1:
+            self._in_parallel(source, workers)
+        else:
+            self._in_order(source)
+        self.checker.flush()
+        self._keep(self.checker.take_findings())
+        self._say()
+
+    def _in_order(self, source: Source) -> None:
+        first_row = self.whole.tally.records
+        before = self._done_bytes
+        for _ in _hashed(source.path, self.digest):
+            pass
+        reader_report = _Shifted(self.checker.report, first_row)
+        for row, line, data in read_source(source, reader_report, self.whole.tally):
+            checked_row(self.checker, self.whole, self.how.near, first_row + row, line, data)
+            if row % 2048 == 2047:
+                self._keep(self.checker.take_findings())
+                self._done_bytes = before + min(source.size_bytes, (line or 0) * 512)
+                self._say(first_row + row)
+        self._done_bytes = before + source.size_bytes
+
+    def _in_parallel(self, source: Source, workers: int) -> None:
+        first_row = self.whole.tally.records
+        hashing = _hashed(source.path, self.digest)
+        part = Tally()
+        for size, made in in_parallel(self.how, source, workers):
+            self._take_in(made, part, first_row + part.records)
+            part.merge(made.tally)
+            self._done_bytes += size
+            self._say(first_row + part.records)
+            for _ in range(1 + size // BLOCK_BYTES):  # while the workers check, this process has time
+                next(hashing, None)
+        for _ in hashing:
+            pass
+        finish_tally(part, source, self.checker.report)
+        self.whole.tally.merge(part)
+
+    def _take_in(self, made: Checked, part: Tally, rows_before: int) -> None:
+        """Add what a worker found in a stretch."""
+        whole, checker = self.whole, self.checker
+        checker.merge(made.state, rows_before)
+        self._keep(shifted(finding, rows_before, part.lines) for finding in made.findings)
+        for name, count in made.formats.items():
+            checker.formats[name] = checker.formats.get(name, 0) + count
+        checker.failures += made.failures
+        if len(made.sketches):
+            whole.sketches.pad_to(rows_before)
+            whole.sketches.extend(made.sketches)
+        whole.lines.extend([0] * (rows_before - len(whole.lines)))
+        whole.lines.extend(line + part.lines if line else 0 for line in made.lines)
+
+    def finished(self) -> FileReport:
+        """Check what only the whole file shows, and report."""
+        whole, checker, target = self.whole, self.checker, self.target
+        name = max(checker.formats, key=lambda name: checker.formats[name], default="unknown")
+        evaluated = self.evaluated
+        checker.finish(Facts(
+            rows=whole.tally.readable,
+            format=name,
+            eval_rows=None if evaluated is None else evaluated.tally.readable,
+            eval_state=None if evaluated is None else evaluated.state,
+            held_out=target.held_out,
+        ))  # fmt: skip
+        _limits(target, whole.tally.readable, self.options.context.trainer, checker.report)
+        if self.how.near:
+            whole.sketches.pad_to(whole.tally.records)
+            report_near_duplicates(checker.report, whole, target, checker, evaluated, self.options)
+        if self.options.benchmarks:
+            report_contamination(checker.report, target, self.options)
+        if self.baseline is not None and self.baseline.sha256 != self.digest.hexdigest():
+            checker.report.at(None)
+            checker.report("FIL015", "", "the content is not that for which the baseline was written")
+        self._keep(_with_line(finding, whole.lines) for finding in checker.take_findings())
+        return FileReport(
+            path="-" if target.data.path == STDIN else target.name,
+            format=name,
+            rows=whole.tally.readable,
+            unreadable=whole.tally.records - whole.tally.readable,
+            bytes=target.data.size_bytes,
+            sha256=self.digest.hexdigest() if target.data.sources else "",
+            findings=self.store,
+            columns=dict(self.expected.columns) if self.expected else {},
+            split=target.split,
+            held_out=target.held_out,
+            readable=bool(target.data.sources) or not any(finding.code in CANNOT_READ for finding in self.store),
+            state=checker.state,
+            lines=whole.lines,
+            failures=checker.failures,
+            accepted=self.accepted,
+        )
+
+    def _keep(self, findings: Iterable[Finding]) -> None:
+        if self.baseline is None:
+            self.store.add(finding for finding in findings if self._first(finding))
+            return
+        totals = self.checker.state.get("DUP")
+        for finding in findings:
+            if self._first(finding):
+                if self.baseline.accepts(finding, content_key(totals, finding.row)):
+                    self.accepted += 1
+                else:
+                    self.store.add([finding])
+
+    def _first(self, finding: Finding) -> bool:
+        """False for a finding about a column that another stretch of the file reported before."""
+        if finding.code not in ONCE_PER_FILE or len(self._said) > 10_000:
+            return True
+        if finding.code == "SCH310" and finding.pointer != "/conversation":
+            return True
+        key = (finding.code, finding.message if finding.code == "SCH307" else finding.pointer)
+        if key in self._said:
+            return False
+        self._said.add(key)
+        return True
+
+    def _say(self, rows: int | None = None) -> None:
+        count = self.whole.tally.records if rows is None else rows
+        self.progress(Progress(self.target.name, self._done_bytes, self.target.data.size_bytes, count))
+
+
+def _how(target: Target, options: LintOptions, expected: Format | None) -> How:
+    rules = select_rules(options.select, options.ignore)
+    near = options.near and any(code in rules for code in ("DUP702", "DUP706"))
+    kind = target.data.sources[0].kind if target.data.sources else ""
+    context = replace(options.context, source=kind)
+    always = ("DUP",) if options.keep_keys or options.baselines or near else ()
+    return How(rules, options.severities, context, options.mapping, always, expected, near, options.model)
+
+
+def _expected(target: Target, options: LintOptions) -> Format | None:
+    """The commonest format of the first rows."""
+    if options.mapping:
+        return format_from_mapping(options.mapping)
+    counts: Counter[Format] = Counter()
+    for source in target.data.sources[:1]:
+        for number, (_, _, data) in enumerate(read_source(source, Reporter({}), Tally())):
+            if number >= SAMPLE_ROWS:
+                break
+            counts[detect_format(data, options.context.task)] += 1
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _workers(options: LintOptions) -> int:
+    if options.workers:
+        return options.workers
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+class _Shifted(Reporter):
+    """A Reporter for a reader that numbers the rows of its own file, in a dataset of several files."""
+
+    def __init__(self, real: Reporter, first_row: int) -> None:
+        super().__init__({})
+        self._real = real
+        self._first_row = first_row
+
+    def __call__(self, code: str, pointer: str, message: str, **details: Any) -> None:
+        self._real.row = None if self.row is None else self.row + self._first_row
+        self._real.line = self.line
+        self._real(code, pointer, message, **details)
+
+
+def _with_line(finding: Finding, lines: Sequence[int]) -> Finding:
+    """Findings that only the whole file shows know their row; the line is looked up."""
+    if finding.row is None or finding.line is not None or finding.row >= len(lines):
+        return finding
+    return replace(finding, line=lines[finding.row] or None)
+
+
+def _hashed(path: Path, digest: Any) -> Iterator[None]:
+    """Feed a file to a hash, a block at each step."""
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+                yield
+    except OSError:
+        return
+
+
+def _check_eval(target: Target, options: LintOptions) -> Checked | None:
+    """Hashes and labels of the eval split, for leaks and unseen classes; its own findings are another target's."""
+    if target.eval_data is None:
+        return None
+    how = How({}, {}, options.context, options.mapping, ("DUP", "DST"), None, options.near)
+    checker, made = how.checker(), Checked()
+    for source in target.eval_data.sources:
+        first_row = made.tally.records
+        for row, line, data in read_source(source, Reporter({}), made.tally):
+            checked_row(checker, made, how.near, first_row + row, line, data)
+    made.sketches.pad_to(made.tally.records if how.near else 0)
+    made.state = checker.state
+    return made
+
+
+def _limits(target: Target, rows: int, trainer: str, report: Reporter) -> None:
+    most_bytes, most_rows = LIMITS.get(trainer, (0, 0))
+    size = target.data.size_bytes
+    report.at(None)
+    if most_bytes and size > most_bytes:
+        report("FIL009", "", f"{gib(size)}, {trainer} takes {gib(most_bytes)} at most")
+    elif most_rows and rows > most_rows:
+        report("FIL009", "", f"{rows:,} rows, {trainer} takes {most_rows:,} at most")
+
+
+def content_key(totals: Any, row: int | None) -> str:
+    """A hexadecimal hash of a row's content out of the DUP family's totals, "" where there is none."""
+    if row is None or totals is None or row >= totals.rows:
+        return ""
+    key = bytes(totals.contents[16 * row : 16 * row + 16])
+    return key.hex() if any(key) else ""
+
+
+def duplicate_cost(report: FileReport) -> float:
+    """The share of all text, and so about of the compute, that exact repeats take: 0 to 1."""
+    totals = report.state.get("DUP")
+    if totals is None:
+        return 0.0
+    return rules_dup.cost_of(totals, rules_dup.exact_repeats(totals))

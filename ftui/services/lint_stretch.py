@@ -1,0 +1,141 @@
+"""One stretch of a JSON Lines file, checked in a process of its own: both cores read and check, one collects."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from array import array
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ftui.core.formats import Format
+from ftui.core.lint.engine import Checker
+from ftui.core.lint.model import Context, Finding, Rule, Severity
+from ftui.services.dataset import read_stretch
+from ftui.services.dataset_lines import Tally
+from ftui.services.dataset_sniff import Source
+from ftui.services.near_duplicates import Sketches
+
+STRETCH_BYTES = 4 << 20
+PARALLEL_BYTES = 12 << 20
+"""A smaller file is checked faster than a second process starts."""
+
+
+@dataclass(frozen=True)
+class How:
+    """What a checker is made from; picklable. model: folder of the tokenizer, "" for none."""
+
+    rules: Mapping[str, Rule]
+    severities: Mapping[str, Severity]
+    context: Context
+    mapping: Mapping[str, str] | None
+    always: tuple[str, ...]
+    expected: Format | None
+    near: bool
+    model: str = ""
+
+    def checker(self) -> Checker:
+        context = self.context
+        if self.model and context.tokenizer is None:
+            from ftui.services.tokenizer import load_tokenizer
+
+            context = replace(context, tokenizer=load_tokenizer(Path(self.model)))
+        return Checker(self.rules, context, self.severities, self.mapping, self.always, self.expected)
+
+
+@dataclass
+class Checked:
+    """What came of a stretch. Rows and lines are numbered from the stretch's own beginning.
+
+    lines: the physical line of every record. state: the families' totals.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    state: Mapping[str, Any] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    sketches: Sketches = field(default_factory=Sketches)
+    lines: array[int] = field(default_factory=lambda: array("I"))
+    failures: list[str] = field(default_factory=list)
+
+
+def check_stretch(how: How, source: Source, start: int, end: int, last: bool) -> Checked:
+    """Check the lines of `source` between two byte offsets. Runs in a worker process."""
+    checker = how.checker()
+    made = Checked()
+    for row, line, data in read_stretch(source, start, end, last, checker.report, made.tally):
+        checked_row(checker, made, how.near, row, line, data)
+    checker.flush()
+    made.sketches.pad_to(made.tally.records if how.near else 0)
+    made.sketches.flush()
+    made.findings = checker.take_findings()
+    made.state, made.formats, made.failures = checker.state, checker.formats, checker.failures
+    return made
+
+
+def checked_row(checker: Checker, made: Checked, near: bool, row: int, line: int | None, data: dict[str, Any]) -> None:
+    """Check one row and note what the whole file needs of it."""
+    seen = checker.row(row, line, data)
+    lines = made.lines
+    if len(lines) < row:
+        lines.extend([0] * (row - len(lines)))
+    lines.append(line or 0)
+    if near:
+        sketches = made.sketches
+        if len(sketches) < row:
+            sketches.pad_to(row)
+        sketches.add(seen.joined)
+
+
+def stretches(source: Source) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, last) of stretches of about 4 MiB, each ending where a line ends."""
+    size = source.size_bytes
+    start = 0
+    with source.path.open("rb") as file:
+        while start < size:
+            end = min(size, start + STRETCH_BYTES)
+            file.seek(end)
+            while end < size:
+                piece = file.read(1 << 16)
+                place = piece.find(b"\n")
+                if place >= 0 or not piece:
+                    end += place + 1
+                    break
+                end += len(piece)
+            yield start, end, end >= size
+            start = end
+
+
+def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, Checked]]:
+    """(bytes of the stretch, what came of it), in file order; at most two stretches per worker wait."""
+    # Forking is cheap and safe while there is one thread; a program with more (the terminal interface) starts afresh.
+    method = "fork" if threading.active_count() == 1 and os.name == "posix" else "spawn"
+    bare = replace(how, context=replace(how.context, tokenizer=None))
+    with ProcessPoolExecutor(workers, mp_context=get_context(method), initializer=_quiet) as pool:
+        waiting: list[tuple[int, Future[Checked]]] = []
+        try:
+            for start, end, last in stretches(source):
+                waiting.append((end - start, pool.submit(check_stretch, bare, source, start, end, last)))
+                if len(waiting) >= 2 * workers:
+                    size, future = waiting.pop(0)
+                    yield size, future.result()
+            while waiting:
+                size, future = waiting.pop(0)
+                yield size, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _quiet() -> None:
+    """In a worker: the terminal's Ctrl-C is the parent's to handle, and rows make no reference cycles."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
