@@ -109,9 +109,17 @@ def _hardware(talk: _Talk) -> None:
 
 
 def _lint(talk: _Talk, plan: Any) -> None:
-    from ftui.services.lint import lint_files
+    from ftui.services.lint import LintOptions, lint
+    from ftui.services.lint_targets import targets
 
-    raise NotImplementedError(lint_files)
+    options = LintOptions(workers=1)
+    for target in targets([plan.data.train], plan.data.eval, options):
+        report = lint(target, options)
+        found = report.findings
+        words = ", ".join(f"{count} {name}" for name, count in found.by_severity.items()) or "nothing to complain about"
+        talk.stage("lint", f"{report.rows} rows of {report.format}: {words}")
+        for code in list(found.samples)[:2]:
+            talk.line(f"{code} {found.samples[code][0].message}")
 
 
 def _fit(talk: _Talk, plan: Any) -> None:
