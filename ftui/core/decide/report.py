@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
+from typing import NamedTuple
 
 from ftui.core.decide.answers import Answers
 from ftui.core.decide.glossary import explain
@@ -48,19 +49,37 @@ def terms_in(verdict: Verdict) -> tuple[str, ...]:
 def to_text(verdict: Verdict, width: int = 80) -> str:
     """The verdict for a terminal of `width` columns (40 at least, used up to 100)."""
     columns = max(40, min(width, 100))
-    lines = [*_block(summary(verdict), columns, ""), ""]
-    lines += _section("Why", (_reason_text(reason, verdict) for reason in verdict.reasons), columns)
-    if len(verdict.plan) > 1:
-        lines += _section("Plan", map(plan_step_in_words, verdict.plan), columns, numbered=True)
-    lines += _section("Next", verdict.next_steps, columns, numbered=True)
-    lines += _section("What would change it", map(flip_in_words, verdict.flips), columns)
-    lines += _section("Risks", (f"{risk.name}: {risk.remedy}" for risk in verdict.risks), columns)
-    lines += _section("Assumed", verdict.assumptions, columns)
-    if verdict.method:
-        lines += _section("Method", [verdict.method.reason], columns)
+    lines = _block(summary(verdict), columns, "")
+    for section in text_sections(verdict, columns):
+        lines += ["", section.title, *section.lines]
+    return "\n".join(lines)
+
+
+class Section(NamedTuple):
+    """A titled part of the verdict, wrapped. code: to be copied as it stands, hence not wrapped."""
+
+    title: str
+    lines: tuple[str, ...]
+    code: bool = False
+
+
+def text_sections(verdict: Verdict, columns: int) -> tuple[Section, ...]:
+    """Why, plan, next steps, flips, risks, method and templates, those that there are, for `columns` columns."""
+    plan = [plan_step_in_words(step) for step in verdict.plan]
+    method = [verdict.method.reason] if verdict.method else []
+    sections = [
+        _section("Why", [_reason_text(reason, verdict) for reason in verdict.reasons], columns),
+        _section("Plan", plan if len(plan) > 1 else [], columns, numbered=True),
+        _section("Next", verdict.next_steps, columns, numbered=True),
+        _section("What would change it", [flip_in_words(flip) for flip in verdict.flips], columns),
+        _section("Risks", [f"{risk.name}: {risk.remedy}" for risk in verdict.risks], columns),
+        _section("Assumed", verdict.assumptions, columns),
+        _section("Method", method, columns),
+    ]
     for template in verdict.templates:
-        lines += [template.title, "", *(f"    {line}".rstrip() for line in template.body.split("\n")), ""]
-    return "\n".join(lines).rstrip()
+        body = ("", *(f"    {line}".rstrip() for line in template.body.split("\n")))
+        sections.append(Section(template.title, body, code=True))
+    return tuple(section for section in sections if section.lines)
 
 
 def _reason_text(reason: Reason, verdict: Verdict) -> str:
@@ -69,13 +88,13 @@ def _reason_text(reason: Reason, verdict: Verdict) -> str:
     return reason.text
 
 
-def _section(title: str, items: Iterable[str], columns: int, *, numbered: bool = False) -> list[str]:
+def _section(title: str, items: Iterable[str], columns: int, *, numbered: bool = False) -> Section:
     lines = [
         line
         for number, item in enumerate(items, start=1)
         for line in _block(item, columns, f"{number:>2}. " if numbered else "  - ")
     ]
-    return [title, *lines, ""] if lines else []
+    return Section(title, tuple(lines))
 
 
 def _block(text: str, columns: int, first: str) -> list[str]:
