@@ -94,7 +94,7 @@ def _decide(talk: _Talk) -> dict[str, Any]:
     technique = f" ({verdict.technique})" if verdict.technique else ""
     talk.stage("decide", f"{verdict.approach.replace('_', ' ')}{technique}")
     for reason in verdict.reasons[:2]:
-        talk.line(reason)
+        talk.line(reason.text)
     whole: dict[str, Any] = json.loads(text)
     return whole
 
