@@ -42,7 +42,7 @@ def check_fix(rule: Rule, context: Context) -> None:
         row: dict[str, Any] | None = json.loads(line)
         for _ in range(8):
             assert row is not None
-            found = [f for f in findings_of(json.dumps(row), context) if f.code == rule.code]
+            found = [f for f in findings_of(json.dumps(row), context) if f.code == rule.code and f.fix]
             if not found:
                 break
             row = fixer(json.loads(json.dumps(row)), found[0].pointer)

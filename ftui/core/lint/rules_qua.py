@@ -146,7 +146,7 @@ def _check_answer(
             report("QUA601", turn.pointer, "an open question, and next to no answer", text=text)
     if text[:14].partition(" ")[0].lower() in _OPENING_WORDS and (found := OPENING.match(text)):
         if found.lastgroup == "refusal":
-            totals.refusals += 1
+            totals.refusals += row.format.kind != "preference"  # PRF858 compares the sides
             if totals.first_refusal < 0:
                 totals.first_refusal = row.index
         elif found.end() < size:
