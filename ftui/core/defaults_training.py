@@ -149,7 +149,8 @@ def steps_total(data: DataFacts, values: Mapping[str, Any], hardware: HardwareFa
     held_out = 0.0 if values.get("data.eval") else float(values.get("data.eval_fraction", 0.1))
     rows = data.rows * (1 - held_out) * group
     per_step = int(values["train.micro_batch"]) * int(values["train.accumulation"]) * max(1, hardware.gpus)
-    return max(1, math.ceil(float(values["train.epochs"]) * math.ceil(rows / per_step)))
+    passes = float(values["train.epochs"])
+    return max(1, math.ceil(passes * math.ceil(rows / per_step)))
 
 
 def eval_every(steps: int) -> Rule:
