@@ -1,0 +1,56 @@
+"""Score the models of a run again: in its own folder, or on other rows in a folder of their own below eval/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ftui.core.events import Event
+from ftui.errors import FtuiError
+from ftui.services.launch import require_training_stack
+from ftui.services.paths import make_private
+from ftui.services.runs import LIVE, Run, read_state
+from ftui.services.workers import run_worker
+
+Hear = Callable[[Event], None]
+
+
+def score_run(
+    run: Run, *, rows: Path | None = None, rows_max: int | None = None, prompted: int = 0, hear: Hear = lambda _: None
+) -> Path:
+    """Score base and tuned (and the prompted base); gives the folder whose eval/ holds the results. Raises FtuiError."""
+    require_training_stack()
+    status = read_state(run).status
+    if status in LIVE:
+        raise FtuiError("The run is alive", f"{run.name} is {status}", "It is scored when it ends; or stop it first.")
+    if not (run.path / "model").is_dir():
+        raise FtuiError(
+            "The run has no model yet", f"{run.name} is {status}", f"Finish it: ftui runs resume {run.name}"
+        )
+    held_out = run.path / "data" / "eval.jsonl"
+    out = run.path
+    if rows is not None:
+        held_out, out = _other_rows(run, rows)
+    elif not held_out.is_file() or not held_out.stat().st_size:
+        raise FtuiError("No held-out rows", f"{run.name} kept none", f"Name some: ftui eval {run.name} --rows FILE")
+    models = ["base", "tuned", *(["prompted"] if prompted else [])]
+    request = {"rows": str(held_out), "out": str(out), "models": models, "prompted": prompted, "rows_max": rows_max}
+    run_worker("ftui.trainer.evaluate", run.path, request, hear)
+    return out
+
+
+def _other_rows(run: Run, path: Path) -> tuple[Path, Path]:
+    """The rows in canonical form, in a folder named after their content."""
+    from ftui.services.dataset import readable_dataset
+
+    lines = [json.dumps(row.data, ensure_ascii=False) for row in readable_dataset(path).canonical_rows()]
+    if not lines:
+        raise FtuiError("No usable rows", f"{path} holds none that can be scored", f"Why: ftui lint {path}")
+    text = "\n".join(lines) + "\n"
+    name = hashlib.sha256(text.encode()).hexdigest()[:12]
+    out = make_private(run.path / "eval" / f"rows-{name}")
+    make_private(out / "data")
+    (out / "data" / "eval.jsonl").write_text(text, encoding="utf-8")
+    return out / "data" / "eval.jsonl", out

@@ -1,0 +1,74 @@
+"""Collect what a run's report shows from its files, and write report.md and report.html into it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ftui.core.events import Eval, Memory, Step
+from ftui.core.report import ReportData, html_report, markdown_report
+from ftui.services.files import read_json, write_atomic
+from ftui.services.runs import Run
+from ftui.services.tail import EventTail
+
+
+def report_data(run: Run) -> ReportData:
+    """Everything that the report of this run shows. Raises FtuiError where its plan is broken."""
+    losses: dict[int, float] = {}
+    eval_losses: dict[int, float] = {}
+    peak = 0
+    for path in (run.trainer_events, run.supervisor_events):
+        tail = EventTail(path)
+        while not tail.at_end():
+            before = tail.offset
+            for stamped in tail.events():
+                event = stamped.event
+                # A resumed run repeats the steps after its checkpoint: the last word on a step counts.
+                if isinstance(event, Step) and event.metrics.get("loss") is not None:
+                    losses[event.step] = float(event.metrics["loss"] or 0.0)
+                elif isinstance(event, Eval) and event.metrics.get("eval_loss") is not None:
+                    eval_losses[event.step] = float(event.metrics["eval_loss"] or 0.0)
+                elif isinstance(event, Memory):
+                    peak = max(peak, event.allocated_peak_bytes or 0, event.tensors_bytes or 0)
+            if tail.offset == before:
+                break
+    prediction = read_json(run.path / "fit.json") or {}
+    memory = {"predicted_bytes": prediction.get("predicted_allocated_bytes"), "measured_bytes": peak or None}
+    return ReportData(
+        run=run.name,
+        plan=run.plan(),
+        verdict=read_json(run.verdict_file),
+        samples=read_samples(run.path / "eval" / "samples.jsonl"),
+        losses=sorted(losses.items()),
+        eval_losses=sorted(eval_losses.items()),
+        manifest=read_json(run.path / "data" / "manifest.json") or {},
+        environment=read_json(run.path / "environment.json") or {},
+        memory=memory,
+    )
+
+
+def write_reports(run: Run) -> tuple[Path, Path]:
+    """Write report.md and report.html into the run's folder and give their paths. Raises OSError."""
+    data = report_data(run)
+    markdown, page = run.path / "report.md", run.path / "report.html"
+    write_atomic(markdown, markdown_report(data))
+    write_atomic(page, html_report(data))
+    return markdown, page
+
+
+def read_samples(path: Path) -> list[dict[str, Any]]:
+    """The compared answers, row by row; [] where there are none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            found.append(row)
+    return found
