@@ -20,7 +20,7 @@ Hear = Callable[[Event], None]
 def score_run(
     run: Run, *, rows: Path | None = None, rows_max: int | None = None, prompted: int = 0, hear: Hear = lambda _: None
 ) -> Path:
-    """Score base and tuned (and the prompted base); gives the folder whose eval/ holds the results. Raises FtuiError."""
+    """Score base and tuned (and the prompted base); gives the folder whose eval/ holds the results."""
     require_training_stack()
     status = read_state(run).status
     if status in LIVE:
