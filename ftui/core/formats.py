@@ -147,18 +147,22 @@ def format_named(name: str, row: Mapping[str, Any]) -> Format:
 def _chat_or_prompt(row: Mapping[str, Any], format: Format, task: str) -> Format:
     messages = row.get(format.columns[0][1])
     if type(messages) is not list or not messages or type(messages[0]) is not dict:
-        return format
+        return format if format.columns[0][1] == "messages" else _sharegpt(format)
     first = messages[0]
     if "role" in first and len(row) == 1 and format.columns[0][1] == "messages":
         return format
     foreign_keys = "role" not in first and ("from" in first or "human" in first or "user" in first)
     if foreign_keys or format.columns[0][1] != "messages":
-        format = Format("sharegpt", "chat", format.columns, format.also)
+        format = _sharegpt(format)
     if len(row) > 1 and (task in ("grpo", "rloo") or not _BOOKKEEPING.issuperset(_extra(row, format))):
         said = {message.get("role", message.get("from")) for message in messages if isinstance(message, Mapping)}
         if said <= {"user", "human", "system", "developer"} and "label" not in row:
             return Format("prompt", "prompt", (("prompt", format.columns[0][1]),))
     return format
+
+
+def _sharegpt(format: Format) -> Format:
+    return Format("sharegpt", "chat", format.columns, format.also)
 
 
 def _extra(row: Mapping[str, Any], format: Format) -> list[str]:

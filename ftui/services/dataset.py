@@ -167,6 +167,8 @@ def read_source(source: Source, report: Reporter, tally: Tally, reader: LineRead
     else:
         used = ArrowReader(report, source.kind)
         yield from used.rows(source.path)
+    if damage:
+        used.tally.count("damaged", 0)
     for error in damage:
         report.at(None)
         if isinstance(error, CorruptFile):
@@ -251,7 +253,7 @@ def finish_tally(tally: Tally, source: Source, report: Reporter, top_level: str 
         and named.removesuffix(".gz").removesuffix(".zst").endswith(".json")
     ):
         say("JSN204", 1, "the file is JSON Lines, .json means one JSON document")
-    if not tally.records and not any(f.code in ("FIL013", "FIL014", "FIL003", "ENC103") for f in report.findings):
+    if not tally.records and "damaged" not in counts and not any(f.code == "ENC103" for f in report.findings):
         say("FIL002", None, "there is no row in it")
     report.line = None
 

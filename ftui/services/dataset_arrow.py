@@ -46,6 +46,7 @@ class ArrowReader:
             for batch in self._batches(pyarrow, path):
                 if batch.nbytes > MAX_BATCH_BYTES:
                     self.report.at(None)
+                    self.tally.count("damaged", 0)
                     self.report("FIL014", "", f"{batch.num_rows} rows take {batch.nbytes >> 20:,} MiB when unpacked")
                     return
                 for row in batch.to_pylist():
@@ -55,6 +56,7 @@ class ArrowReader:
         except (pyarrow.ArrowException, OSError, ValueError, UnicodeDecodeError) as error:
             self.report.at(None)
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            self.tally.count("damaged", 0)
             self.report("FIL013", "", f"the {self.kind} file is damaged or cut off: {first[:200]}")
 
     def _batches(self, pyarrow: Any, path: Path) -> Iterator[Any]:

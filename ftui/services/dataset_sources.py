@@ -18,6 +18,8 @@ MAX_FOLDER_DEPTH = 4
 EVAL_SPLITS = ("validation", "valid", "val", "eval", "evaluation", "test", "dev", "heldout")
 _NOT_DATA = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json",
                        "package.json", "manifest.json", "tokenizer.json", "tokenizer_config.json"})  # fmt: skip
+_OURS = (".changes.jsonl", ".review.jsonl")
+"""Files that ftui writes beside a dataset."""
 _SPLIT = re.compile(rf"(?:^|[/._-])(train|training|{'|'.join(EVAL_SPLITS)})(?:[/._-]|$)", re.IGNORECASE)
 
 
@@ -156,6 +158,8 @@ def _walk(folder: Path, top: Path, report: Reporter, seen: set[tuple[int, int]],
             elif depth < MAX_FOLDER_DEPTH:
                 found += _walk(entry, top, report, seen, depth + 1)
         elif stat.S_ISREG(there.st_mode) and kind_by_name(entry.name) and entry.name not in _NOT_DATA:
+            if entry.name.endswith(_OURS):
+                continue
             if (there.st_dev, there.st_ino) in seen:
                 continue
             seen.add((there.st_dev, there.st_ino))

@@ -26,7 +26,7 @@ from ftui.services.lint_baseline import Baseline
 from ftui.services.lint_findings import FindingStore
 from ftui.services.lint_near import report_contamination, report_near_duplicates
 from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, checked_row, in_parallel
-from ftui.services.lint_targets import Target
+from ftui.services.lint_targets import Target, targets
 
 SAMPLE_ROWS = 64
 ONCE_PER_FILE = frozenset({"SCH305", "SCH306", "SCH307", "SCH310", "SCH313", "SCH314"})
@@ -113,6 +113,14 @@ def lint(target: Target, options: LintOptions, progress: Callable[[Progress], No
         gc.set_threshold(*thresholds)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def lint_files(
+    paths: Sequence[str], eval_path: str | None = None, options: LintOptions | None = None
+) -> list[FileReport]:
+    """Check files, folders or globs as `ftui lint` does; one report per file, or per split of a folder."""
+    options = options or LintOptions()
+    return [lint(target, options) for target in targets(paths, eval_path, options)]
 
 
 class _Run:
