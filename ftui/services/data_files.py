@@ -27,18 +27,19 @@ class Candidate:
 
 
 def candidates(typed: str) -> list[Candidate]:
-    """What fits the text typed so far: with none, recent files, the sample data and this folder; else its folder.
+    """What fits the text typed so far: recent files, this folder and the sample data, or the folder that was typed.
 
     Names match where they hold what was typed after the last slash, in any case; those that begin with it come first.
     """
-    if not typed.strip():
-        recent = [Candidate(path, "recent", _size(path)) for path in recent_files()]
-        samples = sorted((sample_data() / "tickets").glob("train*.jsonl"))
-        shipped = [Candidate(path, "sample", _size(path)) for path in samples]
-        return _without_doubles([*recent, *_entries(Path.cwd(), ""), *shipped])
-    folder_text, slash, name = typed.rpartition("/")
-    folder = Path(folder_text + slash).expanduser() if slash else Path.cwd()
-    return _entries(folder, name.lower())
+    folder_text, slash, name = typed.strip().rpartition("/")
+    name = name.lower()
+    if slash:
+        return _entries(Path(folder_text + slash).expanduser(), name)
+    recent = [Candidate(path, "recent", _size(path)) for path in recent_files()]
+    samples = sorted((sample_data() / "tickets").glob("train*.jsonl"))
+    shipped = [Candidate(path, "sample", _size(path)) for path in samples]
+    found = _without_doubles([*recent, *_entries(Path.cwd(), name), *shipped])
+    return [candidate for candidate in found if name in str(candidate.path).lower()]
 
 
 def _entries(folder: Path, name: str) -> list[Candidate]:

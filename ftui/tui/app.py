@@ -35,6 +35,8 @@ FTUI_THEME = Theme(
     surface="#171c22",
     panel="#1f262e",
     variables={
+        "scrollbar": "#3a4b5c",
+        "scrollbar-background": "#171c22",
         "block-cursor-background": "#284763",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "none",

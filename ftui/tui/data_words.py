@@ -77,7 +77,7 @@ def group_line(group: Group, glyphs: Glyphs, width: int) -> Row:
     """A group in the list: severity in a word, code, how many, what."""
     sign = {"error": glyphs.bad, "warning": glyphs.warning}.get(group.severity, glyphs.middle)
     word = f"{sign} {WORDS.get(group.severity, 'NOTE'):<7} "
-    room = max(8, width - len(word) - 16)
+    room = max(8, width - len(word) - 14)
     return (
         (word, LOOKS.get(group.severity, "dim")),
         (f"{safe(group.code):<7}", "dim"),
@@ -165,7 +165,8 @@ def trained_rows(row: Mapping[str, Any], glyphs: Glyphs) -> list[Row]:
         lines = safe(str(text), newlines=True, tabs=True).split("\n")
         look = "ok" if trained else "dim"
         if trained:
-            lines[0], lines[-1] = "⟦" + lines[0], lines[-1] + "⟧"
+            lines[0] = "⟦" + lines[0]
+            lines[-1] += "⟧"
         for index, line in enumerate(lines):
             if index:
                 rows.append(tuple(spans))

@@ -71,10 +71,34 @@ def plan() -> Plan:
     )  # fmt: skip
 
 
+MODELS = {
+    "schema_version": 1,
+    "device": "NVIDIA GeForce RTX 4090, 22.9 GiB free",
+    "seq_len": 1024,
+    "models": [
+        {"id": "tiny", "title": "the tiny model that ships with ftui", "parameters": 3_400_000, "where": "ships",
+         "path": "/opt/ftui/tiny-model", "variant": "instruct", "license": "apache-2.0", "gated": False,
+         "verdict": "fits", "method": "lora", "peak_bytes": 2**30, "reason": "1.0 GiB of 22.9 GiB free"},
+        {"id": "Qwen/Qwen3-0.6B", "title": "Qwen/Qwen3-0.6B", "parameters": 596_049_920, "where": "cached",
+         "path": "/cache/qwen", "variant": "instruct", "license": "apache-2.0", "gated": False,
+         "verdict": "fits", "method": "lora", "peak_bytes": 3 * 2**30, "reason": "3.0 GiB of 22.9 GiB free"},
+        {"id": "meta-llama/Llama-3.1-8B-Instruct", "title": "meta-llama/Llama-3.1-8B-Instruct",
+         "parameters": 8_030_261_248, "where": "hub", "path": "", "variant": "instruct", "license": "llama3.1",
+         "gated": True, "verdict": "tight", "method": "qlora", "peak_bytes": 21 * 2**30,
+         "reason": "21.0 GiB of 22.9 GiB free"},
+        {"id": "meta-llama/Llama-3.1-70B", "title": "meta-llama/Llama-3.1-70B", "parameters": 70_553_706_496,
+         "where": "hub", "path": "", "variant": "base", "license": "llama3.1", "gated": True, "verdict": "no",
+         "method": "qlora", "peak_bytes": 52 * 2**30, "reason": "52.0 GiB of 22.9 GiB free"},
+    ],
+}  # fmt: skip
+
+
 async def fake_ask(*arguments: str, module: str = "ftui", **_: Any) -> Any:
     """Answers as `ftui.tui.ask.ask` would."""
     if module == "ftui.services.preview":
         return PREVIEW
+    if module == "ftui.services.model_choices":
+        return MODELS
     if arguments[0] == "lint":
         return LINT
     if arguments[:2] == ("plan", "new"):

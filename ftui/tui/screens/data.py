@@ -144,7 +144,7 @@ class DataScreen(StageScreen):
     def _list_groups(self) -> None:
         choices = self.query_one("#findings", OptionList)
         here = choices.highlighted
-        width = max(30, choices.size.width - 3)
+        width = max(30, choices.content_size.width - 2)
         choices.clear_options()
         choices.add_option(Option("  How long the rows are", id="lengths"))
         choices.add_option(Option("  What is trained, token by token", id="tokens"))

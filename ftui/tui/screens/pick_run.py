@@ -38,6 +38,7 @@ class PickRunDialog(Dialog[Path | None]):
         options.add_options(Option(run_line(run, 64)) for run in runs)
         if not runs:
             self.query_one("#explanation", Plain).update("There is no other run yet. Esc goes back.")
+        options.highlighted = 0 if runs else None
         options.focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

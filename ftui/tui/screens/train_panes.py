@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
@@ -25,6 +26,7 @@ from ftui.tui.widgets.text_pane import TextPane
 
 OVERLAY_LOOKS = ("third", "ok", "warn", "accent")
 _ROOM_FOR_CHART = 12
+_STAMP = re.compile(r"^\d{8}-\d{6}-")
 
 
 class MemoryPane(Vertical):
@@ -131,7 +133,9 @@ def _loss(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[st
         curves.append(_curve("smoothed", view.loss_average, "bright"))
     for index, (name, other) in enumerate(overlays):
         letter, series = chr(ord("A") + index), other.loss_average
-        curves.append(Curve(f"{letter} {name}", series.xs, series.ys, OVERLAY_LOOKS[index % 4], ends=letter))
+        curves.append(
+            Curve(f"{letter} {_STAMP.sub('', name)}", series.xs, series.ys, OVERLAY_LOOKS[index % 4], ends=letter)
+        )
     if probe:
         curves.append(Curve("general", probe.xs, probe.ys, "third", points=True, glyph="+", line=False))
     pane.query_one(BrailleChart).show(curves, view.steps_total or None)
