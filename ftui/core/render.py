@@ -24,8 +24,21 @@ from ftui.core.render_fit import Draft, cut_text, leading_system, shorten
 from ftui.core.render_spans import Span, ends_with_special, written, written_prompt
 
 __all__ = [
-    "Dialect", "Note", "Options", "RenderError", "Rendered", "Span", "end_of_turn",
-    "render_chat", "render_completion", "render_pair", "render_prompt", "render_row", "render_text",
+    "Dialect",
+    "Note",
+    "Options",
+    "RenderError",
+    "Rendered",
+    "Span",
+    "Written",
+    "end_of_turn",
+    "render_chat",
+    "render_completion",
+    "render_pair",
+    "render_prompt",
+    "render_row",
+    "render_text",
+    "write_row",
 ]  # fmt: skip
 
 
@@ -208,7 +221,42 @@ def render_row(dialect: Dialect, row: Mapping[str, Any], options: Options = Opti
         return (render_text(dialect, row["text"], options),)
     if "prompt" in row:
         return (render_prompt(dialect, row["prompt"], tools, options, kwargs),)
-    raise RenderError(f"a row with the keys {', '.join(sorted(map(str, row)))} is of no known kind")
+    raise _unknown(row)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One row as text, before the tokenizer: what `render_row` encodes, for callers that encode many rows at once."""
+
+    text: str
+    spans: tuple[Span, ...]
+    notes: tuple[Note, ...]
+
+
+def write_row(dialect: Dialect, row: Mapping[str, Any], loss: str = "assistant") -> tuple[Written, ...]:
+    """As `render_row`, without tokens and without a limit. Raises RenderError as that does."""
+    kwargs = row.get("chat_template_kwargs") or {}
+    tools = row.get("tools")
+
+    def chat(messages: Sequence[Message], first: int) -> Written:
+        text, spans, notes = written(dialect, messages, tools, _trained_turns(messages, loss, first), kwargs)
+        return Written(text, tuple(spans), tuple(notes))
+
+    if "messages" in row:
+        return (chat(row["messages"], 0),)
+    if "chosen" in row and "rejected" in row:
+        prompt = list(row.get("prompt") or ())
+        return chat([*prompt, *row["chosen"]], len(prompt)), chat([*prompt, *row["rejected"]], len(prompt))
+    if "completion" in row and isinstance(row["completion"], str):
+        return (_edged(dialect, row["prompt"] + row["completion"], len(row["prompt"])),)
+    if "completion" in row:
+        return (chat([*row["prompt"], *row["completion"]], len(row["prompt"])),)
+    if "text" in row:
+        return (_edged(dialect, row["text"], 0),)
+    if "prompt" in row:
+        text, notes = written_prompt(dialect, row["prompt"], tools, kwargs)
+        return (Written(text, (), tuple(notes)),)
+    raise _unknown(row)
 
 
 def end_of_turn(dialect: Dialect) -> str:
@@ -245,7 +293,16 @@ def _tokens(dialect: Dialect, text: str, spans: Sequence[Span], notes: Sequence[
     return Draft(text, list(ids), mask, list(offsets), list(spans), notes)
 
 
+def _unknown(row: Mapping[str, Any]) -> RenderError:
+    return RenderError(f"a row with the keys {', '.join(sorted(map(str, row)))} is of no known kind")
+
+
 def _with_edges(dialect: Dialect, raw: str, start: int) -> Draft:
+    made = _edged(dialect, raw, start)
+    return _tokens(dialect, made.text, made.spans, made.notes)
+
+
+def _edged(dialect: Dialect, raw: str, start: int) -> Written:
     """Raw text with begin-of-text exactly once and end-of-text at the end; trained from character `start` of `raw`."""
     notes = []
     front = dialect.bos if dialect.adds_bos else ""
@@ -257,7 +314,7 @@ def _with_edges(dialect: Dialect, raw: str, start: int) -> Draft:
         notes.append(Note("no_end_of_turn", "the tokenizer has no end-of-text token: the model cannot learn to stop"))
     text = front + raw + back
     begin = max(len(front) + start, len(dialect.bos) if _starts_with_bos(dialect, text) else 0)
-    return _tokens(dialect, text, [Span(begin, len(text), 0)], notes)
+    return Written(text, (Span(begin, len(text), 0),), tuple(notes))
 
 
 def _starts_with_bos(dialect: Dialect, text: str) -> bool:

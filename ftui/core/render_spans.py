@@ -50,6 +50,9 @@ def written(
                 raise RenderError(
                     f"the template does not write tool calls, so message {number + 1} would teach an empty answer"
                 )
+    spans = _quick_spans(dialect, form, text, trained, shift)
+    if spans is not None:
+        return _closed(dialect, form, text, spans, shift, notes)
     spans = [
         _span(dialect, form, text, index - shift, index, kwargs)
         for index in trained
@@ -58,6 +61,67 @@ def written(
     if dialect.render_spans is not None and spans:
         spans = _narrowed(dialect, form, text, spans, notes, kwargs)
     return _closed(dialect, form, text, spans, shift, notes)
+
+
+@lru_cache(maxsize=8)
+def _frame(dialect: Dialect) -> tuple[str, str, str] | None:
+    """What a template writes around answers: the generation prompt, the end of an earlier turn, the end of the last.
+
+    None when that is not the same everywhere, or when the generation prompt has no control token to know it by.
+    """
+    probe: list[Message] = [
+        {"role": "user", "content": "one"}, {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "three"}, {"role": "assistant", "content": "four"},
+    ]  # fmt: skip
+    try:
+        text = dialect.render(probe, None, False)
+        form = _Form(tuple(probe), None)
+        first, last = (_span(dialect, form, text, index, index, {}) for index in (1, 3))
+        before, prompt = dialect.render(probe[:3], None, False), dialect.render(probe[:3], None, True)
+    except RenderError:
+        return None
+    lead = prompt[len(before) :] if prompt.startswith(before) else ""
+    said = text[first.start : first.end], text[last.start : last.end]
+    if not lead or not _special_at(dialect.special_tokens, lead.lstrip(), 0):
+        return None
+    if not (said[0].startswith("two") and said[1].startswith("four")) or text.count(lead) != 2:
+        return None
+    return lead, said[0][3:], said[1][4:]
+
+
+def _quick_spans(dialect: Dialect, form: _Form, text: str, trained: Sequence[int], shift: int) -> list[Span] | None:
+    """The spans without another rendering, where each answer stands literally between the frame's known pieces.
+
+    None when a single condition does not hold: as many generation prompts as answers, each followed by its answer
+    and that by its end. Then the spans are what prefix rendering would give.
+    """
+    if dialect.render_spans is not None or (frame := _frame(dialect)) is None:
+        return None
+    lead, end, last_end = frame
+    answers = [index for index, message in enumerate(form.messages) if message.get("role") == "assistant"]
+    if not answers or text.count(lead) != len(answers):
+        return None
+    spans: list[Span] = []
+    position = 0
+    for index in answers:
+        message = form.messages[index]
+        content = message.get("content")
+        if message.get("tool_calls") or not isinstance(content, str) or "reasoning_content" in message:
+            return None
+        start = text.find(lead, position) + len(lead)
+        if not text.startswith(content, start) or not content:
+            if empty := _EMPTY_THINKING.match(text, start):
+                start = empty.end()
+            content = content.strip()
+            if not content or not text.startswith(content, start):
+                return None
+        tail = last_end if index == len(form.messages) - 1 else end
+        position = start + len(content) + len(tail)
+        if not text.startswith(tail, start + len(content)):
+            return None
+        if index + shift in trained:
+            spans.append(Span(start, position, index + shift))
+    return spans
 
 
 def written_prompt(

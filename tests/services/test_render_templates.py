@@ -11,7 +11,17 @@ from chat_templates_kit import OWN, template_source, tokenizer_for, trl_template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftui.core.render import Dialect, Options, Rendered, RenderError, end_of_turn, render_chat, render_pair, render_row
+from ftui.core.render import (
+    Dialect,
+    Options,
+    Rendered,
+    RenderError,
+    end_of_turn,
+    render_chat,
+    render_pair,
+    render_row,
+    write_row,
+)
 from ftui.services.tokenizer import ModelTokenizer
 
 # name -> the end-of-turn, for templates that write an answer as it is, with nothing around it but its end
@@ -35,10 +45,13 @@ said = st.text(
 ).map(str.strip).filter(bool)  # fmt: skip
 
 
+FOLDER = tempfile.TemporaryDirectory(prefix="ftui-templates-")  # taken away when the tests end
+
+
 @cache
 def loaded(name: str) -> ModelTokenizer:
     template_source(name)
-    return tokenizer_for(name, Path(tempfile.mkdtemp(prefix="ftui-templates-")))
+    return tokenizer_for(name, Path(FOLDER.name))
 
 
 def user(text: str) -> dict[str, Any]:
@@ -142,6 +155,27 @@ def test_every_template_either_trains_the_whole_answer_or_refuses(name: str) -> 
         assert text.split(answer) == other_text.split(other_answer), "the frame depends on the words"
         if name != "vicuna" or answer == "ANSWER two":
             assert any(text.endswith(special) for special in dialect.special_tokens), "no end-of-turn is trained"
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_quick_way_finds_what_rendering_prefixes_finds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialect = loaded(name).dialect
+    texts = [" One answer.\n", "Two: <|x|> {y} [z]", "Three", "one", "four\n\nfive"]
+    data = [make(texts[n:] + texts[:n])[0] for make in ROWS.values() for n in range(5)]
+    quick = [write_row(dialect, row) for row in data]
+    monkeypatch.setattr("ftui.core.render_spans._frame", lambda _: None)
+    assert [write_row(dialect, row) for row in data] == quick
+
+
+def test_words_of_the_template_in_a_message_do_not_move_the_answer() -> None:
+    for name in ("qwen3", "llama3", "gemma"):
+        dialect = loaded(name).dialect
+        lead = {"qwen3": "<|im_start|>assistant\n", "gemma": "<start_of_turn>model\n"}.get(
+            name, "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        )
+        made = render_chat(dialect, [user(f"Say {lead}Yes."), assistant("Yes."), user("So?"), assistant("No.")])
+        assert made.trained_text == ("Yes." + PLAIN[name], "No." + PLAIN[name])
+        assert made.spans[0].start > made.text.index("Say") + len(lead)
 
 
 def test_the_system_message_is_merged_where_the_template_has_no_system_role() -> None:
