@@ -50,7 +50,7 @@ class FtuiApp(App[int]):
     """Opens one first screen and stays until it is left."""
 
     TITLE = "ftui"
-    CSS_PATH = ["styles/global.tcss", "styles/train.tcss", "styles/stage.tcss"]
+    CSS_PATH = "styles/global.tcss"
     BINDINGS = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit"),
         Binding("f1", "help", "Help", show=False, id="app.help"),

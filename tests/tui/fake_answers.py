@@ -102,7 +102,7 @@ async def fake_ask(*arguments: str, module: str = "ftui", **_: Any) -> Any:
     if arguments[0] == "lint":
         return LINT
     if arguments[:2] == ("plan", "new"):
-        return {"plan": to_mapping(plan())}
+        return to_mapping(plan())
     if arguments[0] == "train":
         return {"run": "20261122-040000-tickets", "path": str(Path("/nowhere/20261122-040000-tickets"))}
     raise AssertionError(f"no answer for {arguments}")

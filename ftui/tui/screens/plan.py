@@ -84,10 +84,10 @@ class PlanScreen(StageScreen):
         task = {"dpo": "dpo", "kto": "kto", "sft_then_dpo": "sft", "reward_rlhf": "reward"}.get(str(technique), "")
         try:
             answer = await ask(
-                "plan", "new", "--model", self.state.model_path or self.state.model_id, "--data", self.state.data_file,
-                *(["--task", task] if task else []),
+                "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
+                *(["--set", f"method.task={task}"] if task else []),
             )  # fmt: skip
-            proposed = from_mapping(answer.get("plan", answer))
+            proposed = from_mapping(answer)
         except FtuiError as error:
             self._say_error(error)
             return
@@ -110,10 +110,9 @@ class PlanScreen(StageScreen):
         from ftui.services.prediction import predict
 
         plan = self._plan
-        folder = self.state.model_path or (plan.model.path if plan else "") or ""
-        if plan is None or not folder:
+        if plan is None:
             return
-        prediction = predict(plan, Path(folder))
+        prediction = predict(plan, Path(self.state.model_path or plan.model.id))
         self.app.call_from_thread(self._say_fit, prediction)
 
     def _say_fit(self, prediction: dict[str, Any]) -> None:

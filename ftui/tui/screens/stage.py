@@ -19,6 +19,7 @@ _KEEP_AFTER_SECONDS = 0.4
 class StageScreen(FtuiScreen[None]):
     """One stage. Subclasses give `compose_stage`, and `missing()` where something is needed before going on."""
 
+    CSS_PATH = ["../styles/stage.tcss"]
     STAGE = ""
     BINDINGS = [
         Binding("ctrl+n", "next", "Next", key_display="^n", id="stage.next", tooltip="To the next stage"),

@@ -32,6 +32,7 @@ class TrainScreen(FtuiScreen[str]):
     """Live panels of a run, also of a finished one. Gives "detached", "stopped" or "done" when it is left."""
 
     HELP_TITLE = "Dashboard"
+    CSS_PATH = "../styles/train.tcss"
     BINDINGS = [
         Binding("question_mark", "app.help", "Help", key_display="?", id="train.help"),
         Binding("q", "leave", "Leave", id="train.leave", tooltip="The run goes on without this window"),
