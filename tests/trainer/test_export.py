@@ -1,0 +1,124 @@
+"""A finished run is scored, judged and taken out; what is taken out is the model that was trained."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import chat_rows, make_run_folder, train
+
+from ftui.core.events import Event
+from ftui.errors import FtuiError
+from ftui.services.deliver import deliver
+from ftui.services.files import read_json, write_json
+from ftui.services.runs import Run, State, write_state
+
+SETTINGS: dict[str, Any] = {
+    "train.max_steps": 70,
+    "train.learning_rate": 1e-2,
+    "train.micro_batch": 8,
+    "train.accumulation": 1,
+    "eval.enabled": True,
+    "eval.rows_max": 40,
+    "eval.max_new_tokens": 8,
+    "eval.margin": 1000.0,
+}
+
+
+def finished(folder: Path, model: Path, rows: list[dict[str, Any]], **more: Any) -> Run:
+    run = Run(make_run_folder(folder, model, rows, chat_rows(40, 2), **{**SETTINGS, **more}))
+    assert train(run.path) == 0
+    write_state(run, State("finished", 1))
+    write_json(run.path / "environment.json", {"model": {"weights_bytes": 1000}, "packages": {"torch": "2"}})
+    return run
+
+
+@pytest.fixture(scope="session")
+def good_run(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Run:
+    return finished(tmp_path_factory.mktemp("good") / "run", tiny_model, chat_rows(300, 1))
+
+
+def quiet(_: Event) -> None:
+    """Nobody listens."""
+
+
+def test_a_run_that_learned_is_shipped_with_its_interval(good_run: Run) -> None:
+    verdict = read_json(good_run.verdict_file)
+    assert verdict["verdict"] == "SHIP", verdict["reasons"]
+    assert verdict["primary"] == "normalized_match"
+    main = verdict["metrics"]["normalized_match"]
+    assert main["tuned"] > main["base"] + 0.3
+    assert main["ci_low"] > 0
+    assert {"base", "tuned", "delta", "ci_low", "ci_high", "n"} <= main.keys()
+    samples = [json.loads(line) for line in (good_run.path / "eval" / "samples.jsonl").read_text().splitlines()]
+    assert len(samples) == main["n"]
+
+
+def test_a_run_on_shuffled_answers_is_not_shipped(tmp_path: Path, tiny_model: Path) -> None:
+    rows = chat_rows(300, 1)
+    answers = [row["messages"][1] for row in rows]
+    random.Random(5).shuffle(answers)
+    shuffled = [{"messages": [row["messages"][0], answer]} for row, answer in zip(rows, answers, strict=True)]
+    run = finished(tmp_path / "run", tiny_model, shuffled)
+    assert read_json(run.verdict_file)["verdict"] == "DONT_SHIP"
+
+
+@pytest.mark.parametrize("format_name", ["adapter", "merged", "ollama", "vllm"])
+def test_every_export_equals_the_tuned_model(good_run: Run, tmp_path: Path, format_name: str) -> None:
+    if format_name == "ollama":
+        pytest.importorskip("gguf")
+    done = deliver(good_run, format_name, tmp_path / format_name, {"prompts": 12}, quiet)
+    assert done.passed, done.check
+    assert done.check["same_text"] >= done.check["threshold"]
+    assert done.path == tmp_path / format_name
+    assert not list(tmp_path.glob(".*"))
+    expected = {
+        "adapter": ["adapter_model.safetensors", "tokenizer.json", "README.md", "check.json"],
+        "merged": ["model.safetensors", "tokenizer.json", "README.md", "check.json"],
+        "ollama": ["Modelfile", "model-f16.gguf", "check.json"],
+        "vllm": ["serve.sh", "vllm.yaml", "ab-split.nginx.conf", "model/adapter_model.safetensors"],
+    }[format_name]
+    for name in expected:
+        assert (done.path / name).is_file(), name
+
+
+def test_a_damaged_export_is_called_failed(good_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Run(tmp_path / "copy")
+    shutil.copytree(good_run.path, broken.path)
+
+    def other_answers(module: str, run_dir: Path, request: dict[str, Any], hear: object) -> None:
+        Path(request["out"], "weights").write_text("x")
+        write_json(Path(request["out"]) / "check.json", {**CHECK, "passed": False})
+
+    monkeypatch.setattr("ftui.services.deliver.run_worker", other_answers)
+    done = deliver(broken, "merged", None, {}, quiet)
+    assert not done.passed
+    assert done.path.name == "merged.failed"
+    assert not (broken.path / "export" / "merged").exists()
+
+
+CHECK = {"same_text": 0.5, "compared": 2, "threshold": 0.99, "largest_logit_difference": 1.0, "notes": []}
+
+
+def test_an_export_that_is_there_is_not_overwritten(good_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(FtuiError, match="exists"):
+        deliver(good_run, "adapter", tmp_path / "there", {}, quiet)
+
+
+def test_a_worker_that_fails_leaves_nothing_behind(good_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(FtuiError) as caught:
+        deliver(good_run, "gguf", tmp_path / "out", {"prompts": 2, "quant": "q9"}, quiet)
+    assert "q9" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_model_nothing_is_exported(tmp_path: Path, tiny_model: Path) -> None:
+    run = Run(make_run_folder(tmp_path / "run", tiny_model, chat_rows(4, 1)))
+    write_state(run, State("stopped", 1))
+    with pytest.raises(FtuiError, match="no model yet"):
+        deliver(run, "adapter", None, {}, quiet)
