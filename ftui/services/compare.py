@@ -1,0 +1,64 @@
+"""Several runs side by side: their metrics, and what differs in plan, data, model and versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ftui.core.plan import to_mapping
+from ftui.services.files import read_json
+from ftui.services.report import report_data
+from ftui.services.runs import Run, summarize
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """rows: names of what is compared. metrics: name -> value per run. differences: what differs, per run.
+    curves: held-out loss as (step, loss), per run."""
+
+    runs: list[str]
+    statuses: list[str]
+    metrics: dict[str, list[float | None]]
+    differences: dict[str, list[Any]]
+    curves: list[list[tuple[int, float]]]
+
+
+def compare_runs(runs: list[Run]) -> Comparison:
+    """Compare runs. Raises FtuiError where a plan is broken."""
+    reports = [report_data(run) for run in runs]
+    metrics: dict[str, list[float | None]] = {}
+    for index, report in enumerate(reports):
+        for name, value in ((report.verdict or {}).get("metrics") or {}).items():
+            metrics.setdefault(f"tuned {name}", [None] * len(runs))[index] = value["tuned"]
+    finals = [dict(report.eval_losses) for report in reports]
+    metrics["lowest held-out loss"] = [min(curve.values(), default=None) for curve in finals]
+    metrics["last train loss"] = [report.losses[-1][1] if report.losses else None for report in reports]
+    metrics["peak bytes"] = [report.memory.get("measured_bytes") for report in reports]
+    facts = [_facts(run) for run in runs]
+    names = sorted({name for fact in facts for name in fact})
+    rows = {name: [fact.get(name) for fact in facts] for name in names}
+    return Comparison(
+        runs=[run.name for run in runs],
+        statuses=[summarize(run).status for run in runs],
+        metrics={name: values for name, values in metrics.items() if any(value is not None for value in values)},
+        differences={name: values for name, values in rows.items() if any(value != values[0] for value in values)},
+        curves=[list(report.eval_losses) for report in reports],
+    )
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """Everything that may explain a difference, by dotted name."""
+    plan = to_mapping(run.plan())
+    facts = {
+        f"{section}.{key}": value
+        for section, values in plan.items()
+        if isinstance(values, dict) and section not in ("reasons", "run")
+        for key, value in values.items()
+    }
+    environment = read_json(run.path / "environment.json") or {}
+    facts |= {f"version {name}": version for name, version in environment.get("packages", {}).items()}
+    facts["model fingerprint"] = environment.get("model", {}).get("sha256", "")[:16]
+    manifest = read_json(run.path / "data" / "manifest.json") or {}
+    for part, values in manifest.get("parts", {}).items():
+        facts[f"data {part} fingerprint"] = str(values.get("fingerprint_unordered", ""))[:16]
+    return facts
