@@ -93,7 +93,7 @@ def propose_plan(
         settle("train.sharding", training.sharding(model, hardware, technique))
     settle("eval.max_new_tokens", rules.eval_tokens(data))
     settle("eval.rows_max", rules.eval_rows(hardware))
-    if data.replay_path:
+    if data.replay_path and task in ("sft", "text"):
         settle("data.replay", (data.replay_path, "general rows against forgetting"))
         settle("data.replay_fraction", rules.replay(technique))
     return with_values(Plan(), values, reasons)

@@ -63,6 +63,8 @@ def conflicts(plan: Plan) -> list[Conflict]:
         ignored("train.loss", "the trainer computes the loss in pieces and never holds all logits", "Use auto.")
     if train.gpus == 1 and train.sharding not in ("none", "ddp"):
         ignored("train.sharding", "one GPU has nobody to share with")
+    if data.replay and method.task not in ("sft", "text"):
+        ignored("data.replay", f"{method.task} has no general rows to mix in")
     if data.replay_fraction and not data.replay:
         ignored("data.replay_fraction", "no general rows are named", "Set data.replay.")
     if data.replay and not data.replay_fraction:

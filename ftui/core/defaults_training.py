@@ -200,7 +200,7 @@ def sharding(model: ModelFacts, hardware: HardwareFacts, technique_name: str) ->
 
 def _width_of(parameters: int) -> int:
     """Hidden size of a usual model of so many parameters: parameters are about 12 layers x width^2 x depth/width."""
-    return max(64, round((parameters / 12 / 0.0085) ** (1 / 3)))
+    return max(64, round(math.cbrt(parameters / 12 / 0.0085)))
 
 
 def _rounded(rate: float) -> float:

@@ -15,6 +15,7 @@ from ftui.trainer.job import Job
 from ftui.trainer.loop import untouched_randomness
 from ftui.trainer.probe_loss import mean_loss
 from ftui.trainer.rows import probe_rows
+from ftui.trainer.samples import watch_samples
 from ftui.trainer.settings import write_effective
 from ftui.trainer.stopping import Stopped
 
@@ -35,7 +36,9 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
     """Train from the newest whole checkpoint, or the start, to the end. Raises Stopped when asked to, after saving."""
     write_effective(job, trainer)
     guards.check_first_batches(job, trainer, tokenizer)
-    _watch_general_ability(job, trainer, tokenizer)
+    if getattr(trainer, "writes_text", True):
+        _watch_general_ability(job, trainer, tokenizer)
+        watch_samples(job, trainer, tokenizer)
     resume = _resume(job, trainer)
     if resume is not None and trainer.progress.finished:
         # It had finished, and something after that had not: there is only the rest to do.
@@ -57,6 +60,9 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
 
 
 def _train(job: Job, trainer: Any, resume: checkpoints.Saved | None) -> None:
+    # Only mixtures of experts have weights that a batch does not reach; looking for them costs time in every step.
+    config = trainer.model.config.get_text_config()
+    trainer.args.ddp_find_unused_parameters = any(hasattr(config, n) for n in ("num_experts", "num_local_experts"))
     trainer.args.eval_on_start = resume is None and trainer.args.eval_strategy != "no"
     job.stop.stepping = True
     try:
@@ -93,7 +99,7 @@ def _watch_general_ability(job: Job, trainer: Any, tokenizer: Any) -> None:
         if loss is not None:
             metrics["probe_loss"] = loss
 
-    if rows and getattr(trainer, "writes_text", True):
+    if rows:
         trainer.narrator.watchers.append(watcher)
 
 
@@ -116,6 +122,8 @@ def _save_model(job: Job, trainer: Any, tokenizer: Any) -> Path:
     temporary = job.folder / ".model"
     with untouched_randomness(), torch.no_grad():
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            if trainer.is_fsdp_enabled:
+                trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
             trainer.save_model(str(temporary), _internal_call=True)
         elif job.is_first_process:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -105,7 +105,7 @@ def check_first_batches(job: Job, trainer: Any, tokenizer: Any) -> None:
         numbers = batch["row"].tolist()
         if not trained:
             raise TrainerError("Nothing to learn from", f"the batch trains no token ({_rows(numbers)})", reason="data")
-        if "labels" in batch:
+        if "labels" in batch and min(numbers) >= 0:
             _compare(job, tokenizer, numbers, trained, packed="position_ids" in batch)
 
 
@@ -164,5 +164,8 @@ def _not_a_number(what: str, value: float, step: int, rows: list[int]) -> Traine
 def _rows(rows: list[int]) -> str:
     if not rows:
         return "the batch's rows are not known"
-    shown = ", ".join(str(row) for row in rows[:SHOWN_ROWS])
-    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{', ...' if len(rows) > SHOWN_ROWS else ''} of train.jsonl"
+    own = [row for row in rows if row >= 0]
+    shown = ", ".join(str(row) for row in own[:SHOWN_ROWS])
+    more = ", ..." if len(own) > SHOWN_ROWS else ""
+    general = f" and {len(rows) - len(own)} of replay.jsonl" if len(own) < len(rows) else ""
+    return f"{'row' if len(own) == 1 else 'rows'} {shown}{more} of train.jsonl{general}"

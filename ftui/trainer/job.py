@@ -47,6 +47,11 @@ class Job:
         """Rank 0 of a distributed run; only it writes events, rows and checkpoints."""
         return os.environ.get("RANK", "0") == "0"
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether no process holds the whole model."""
+        return self.plan.train.gpus > 1 and self.plan.train.sharding in ("fsdp", "zero2", "zero3")
+
     def emit(self, event: Event) -> None:
         """Write an event with its step counted from the start of the run."""
         if self.step_offset and getattr(event, "step", None) is not None:

@@ -91,7 +91,8 @@ class Watched:
     def prediction_step(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(inputs, dict):
             inputs.pop("row", None)
-        if self.job.stop.asked:
+        # Several processes must evaluate together or not at all: they stop at the end of the step.
+        if self.job.stop.asked and self.args.world_size == 1:
             raise EvaluationCut
         return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
 
@@ -241,9 +242,16 @@ class Narrator(TrainerCallback):
         last = state.global_step >= state.max_steps
         if last and args.eval_strategy != "no":
             control.should_evaluate = True
-        if self.job.stop.asked:
+        if self._stop_asked(args):
             control.should_evaluate = False
             control.should_save = control.should_training_stop = True
+
+    def _stop_asked(self, args: Any) -> bool:
+        """Whether any process was asked: signals arrive at different moments, but all must stop after the same step."""
+        if args.world_size > 1:
+            asked = torch.tensor(int(self.job.stop.asked), device=args.device)
+            self.job.stop.asked = bool(self.trainer.accelerator.reduce(asked, reduction="sum").item())
+        return self.job.stop.asked
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if not logs or "loss" not in logs:

@@ -93,6 +93,20 @@ def tokenised(job: Job, tokenizer: Any, name: str) -> Any | None:
     return Dataset.from_file(str(arrow))
 
 
+def with_replay(job: Job, tokenizer: Any, train: Any) -> Any:
+    """Training rows with the general rows of data/replay.jsonl among them; as they are where there is no such file.
+
+    General rows are numbered -1, -2, ... so that no one mistakes them for rows of train.jsonl.
+    """
+    from datasets import concatenate_datasets
+
+    general = tokenised(job, tokenizer, "replay") if job.plan.data.replay_fraction else None
+    if general is None:
+        return train
+    job.effective["data.replay_rows"] = len(general)
+    return concatenate_datasets([train, general.map(lambda row: {"row": -1 - row["row"]})])
+
+
 def probe_rows(job: Job, tokenizer: Any) -> list[Columns]:
     """Rows of general text and questions (data/probe.jsonl), tokenised with every answer trained; [] without a file."""
     source = job.run_folder / "data" / "probe.jsonl"

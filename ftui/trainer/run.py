@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from ftui.core.defaults_conflicts import refuse_conflicts
-from ftui.core.events import Done
+from ftui.core.events import Done, Failed, parse_line
 from ftui.core.plan import Plan
 from ftui.trainer.emit import Emitter
 from ftui.trainer.failure import TrainerError, as_failed
@@ -24,25 +26,54 @@ def run_and_report(folder: Path, emitter: Emitter) -> int:
     job: Job | None = None
     try:
         plan = read_plan(folder)
-        job = Job(folder, folder, plan, emitter, stop, base=model_folder(plan))
         refuse_conflicts(plan)
+        job = Job(folder, folder, plan, emitter, stop, base=model_folder(plan))
         from ftui.trainer.stages import train_stages
 
         summary = train_stages(job)
     except (Stopped, KeyboardInterrupt):
-        emitter.emit(Done(last_step(job), "stopped", time.monotonic() - began))
-        return STOPPED_EXIT_CODE
+        return _stopped(folder, emitter, job, began)
     except Exception as error:
         # A stop that arrives while a library is in the middle of something can surface as that library's error.
         if stop.asked:
-            emitter.emit(Done(last_step(job), "stopped", time.monotonic() - began))
-            return STOPPED_EXIT_CODE
+            return _stopped(folder, emitter, job, began)
         if not isinstance(error, TrainerError):
             traceback.print_exc(file=sys.stderr)
-        emitter.emit(as_failed(error, last_step(job)))
-        return 1
+        return _failed(folder, emitter, job, error)
     emitter.emit(Done(summary.pop("step"), "finished", time.monotonic() - began, summary))
     return 0
+
+
+def _stopped(folder: Path, emitter: Emitter, job: Job | None, began: float) -> int:
+    # When another process fails, the launcher ends this one with the same signal that a user's stop sends.
+    if not _has_failed(folder):
+        emitter.emit(Done(last_step(job), "stopped", time.monotonic() - began))
+    return STOPPED_EXIT_CODE
+
+
+def _failed(folder: Path, emitter: Emitter, job: Job | None, error: Exception) -> int:
+    """Say why, unless another process has said it: what follows from its end is not the reason."""
+    rank = os.environ.get("RANK", "0")
+    if not _has_failed(folder):
+        failed = as_failed(error, last_step(job))
+        if rank != "0":
+            # The one line that another process than the first may write: its last.
+            emitter = Emitter(folder / "events" / "trainer.jsonl")
+            failed = replace(failed, message=f"process {rank}: {failed.message}")
+        emitter.emit(failed)
+    return 1
+
+
+def _has_failed(folder: Path) -> bool:
+    """Whether the last event of this attempt is a failure, told by any of its processes."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return False
+    try:
+        lines = (folder / "events" / "trainer.jsonl").read_bytes().splitlines()
+    except OSError:
+        return False
+    last = parse_line(lines[-1]) if lines else None
+    return last is not None and isinstance(last.event, Failed)
 
 
 def model_folder(plan: Plan) -> str:

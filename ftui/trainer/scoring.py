@@ -29,6 +29,10 @@ def score_tuned(job: Job, outcome: Outcome) -> None:
 def _score(job: Job, model: Any, tokenizer: Any, label: str) -> bool:
     if not (job.plan.eval.enabled and job.is_first_process and job.plan.method.task != "reward"):
         return False
+    if job.is_sharded:
+        words = f"The {label} score is left out: no process of this run holds the whole model."
+        job.warn("not_scored", words, "Score it afterwards: ftui eval RUN")
+        return False
     held_out = job.score_rows or job.folder / "data" / "eval.jsonl"
     if not held_out.is_file():
         return False

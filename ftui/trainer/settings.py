@@ -64,6 +64,8 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
         "dataloader_pin_memory": on_gpu,
         "remove_unused_columns": False,
         "use_cpu": not on_gpu,
+        # The first process scores and saves while the others wait for it.
+        "ddp_timeout": 4 * 3600,
         "report_to": "none",
         "disable_tqdm": True,
         "neftune_noise_alpha": job.plan.method.neftune_alpha,

@@ -17,7 +17,7 @@ from ftui.trainer.job import Job
 from ftui.trainer.loop import watched
 from ftui.trainer.models import adapter_of, load_model, with_adapter
 from ftui.trainer.packing import packed
-from ftui.trainer.rows import tokenised
+from ftui.trainer.rows import tokenised, with_replay
 from ftui.trainer.scoring import score_base
 from ftui.trainer.settings import common_arguments
 
@@ -27,6 +27,7 @@ def train_sft(job: Job) -> Outcome:
     job.phase("tokenizing", "training rows")
     tokenizer = load_tokenizer(job.base, job.plan)
     train, held_out = tokenised(job, tokenizer, "train"), tokenised(job, tokenizer, "eval")
+    train = with_replay(job, tokenizer, train)
     if job.plan.data.packing:
         train = packed(train, job.plan.data.max_length_tokens, job.plan.train.seed)
 
