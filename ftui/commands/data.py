@@ -212,11 +212,9 @@ def _fingerprint(args: argparse.Namespace) -> int:
     documents = []
     for path in args.files:
         data = _open(args, path)
-        dropped: list[int] = []
-        made = fingerprint(row.data for row in data.canonical_rows(lambda row, _: dropped.append(row.index)))
+        made = fingerprint(row.data for row in data.canonical_rows())
         files = [{"path": str(s.path), "bytes": s.size_bytes, "sha256": file_sha256(s.path)} for s in data.sources]
-        unreadable = data.tally.records - data.tally.readable
-        documents.append({"path": path, "rows": made.rows, "left_out": len(dropped) + unreadable,
+        documents.append({"path": path, "rows": made.rows, "left_out": data.tally.records - made.rows,
                           "ordered": made.ordered, "unordered": made.unordered, "files": files})  # fmt: skip
     if args.json:
         print(json.dumps({"schema_version": 1, "datasets": documents}, indent=1))

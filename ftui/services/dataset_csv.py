@@ -22,7 +22,10 @@ def delimiter_of(header: str) -> str | None:
     """The delimiter of a header line: the one that gives known columns, else the one that gives most; None for none."""
     best, best_score = None, (False, 1)
     for delimiter in DELIMITERS:
-        columns = next(csv.reader([header], delimiter=delimiter), [])
+        try:
+            columns = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:
+            continue
         score = (bool(detect_format(dict.fromkeys(columns)).kind), len(columns))
         if score > best_score:
             best, best_score = delimiter, score
@@ -48,7 +51,7 @@ class CsvReader:
             try:
                 fields = next(reader, None)
             except csv.Error as error:
-                self._say("CSV222", line, f"a quoted field does not end: {error}")
+                self._say("CSV222", line, f"reading stopped, a quoted field does not end: {error}")
                 break
             if fields is None:
                 break
@@ -108,9 +111,21 @@ class CsvReader:
             lines = pending.split(b"\n")
             pending = lines.pop()
             for raw in lines:
-                yield self._text(raw) + "\n"
+                yield from self._split_at_bare_returns(self._text(raw) + "\n")
         if pending:
-            yield self._text(pending)
+            yield from self._split_at_bare_returns(self._text(pending))
+
+    def _split_at_bare_returns(self, line: str) -> Iterator[str]:
+        """Old Macintosh files end lines with a carriage return alone; within quotes it may be part of a text."""
+        body = line.rstrip("\r\n")
+        if "\r" not in body or '"' in body:
+            yield line
+            return
+        pieces = body.split("\r")
+        self.tally.count("ENC107", self._line, len(pieces) - 1)
+        self.tally.counts.setdefault("ENC107 bare carriage return", 1)
+        for piece in pieces:
+            yield piece + "\n"
 
     def _text(self, raw: bytes) -> str:
         self._line += 1

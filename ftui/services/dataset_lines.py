@@ -91,7 +91,8 @@ class LineReader:
     """Reads blocks of whole lines; problems go to `report`, counts to `tally`.
 
     repair: read what the unsafe fixes would make of a broken line (Windows-1252 text, a Python repr) as a row.
-    unreadable: called with each line that is a record and gave no row. `raw` is the line of the row just given.
+    unreadable: called with each line that is a record and gave no row. `raw` is the line of the row just given, empty where it holds
+    more than that row.
     """
 
     def __init__(
@@ -176,6 +177,7 @@ class LineReader:
                 return
         pieces = [piece for piece in stripped.split(b"\r") if piece.strip()]
         if len(pieces) > 1:
+            self.raw = b""
             self.tally.count("ENC107", line, len(pieces) - 1)
             self.tally.counts.setdefault("ENC107 bare carriage return", 1)
         for number, piece in enumerate(pieces):
@@ -200,6 +202,7 @@ class LineReader:
             values.append(more)
             rest = text[more.end :].strip() if len(text) - more.end < 64 else text[more.end : more.end + 64].strip()
         if whole and all(isinstance(value.value, dict) for value in values):
+            self.raw = b""
             self._say("JSN212", line, f"{len(values):,} objects on one line", text, (read.end, read.end + 1))
             for value in values:
                 yield from self._taken(value, text, line, False)
@@ -219,6 +222,7 @@ class LineReader:
                 return None
         if text.startswith("\ufeff"):
             self.tally.count("ENC101", line)
+            self.raw = b""
             text = text[1:]
         return text
 

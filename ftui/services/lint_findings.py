@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from typing import IO
-
-import orjson
 
 from ftui.core.lint.model import Finding, Severity
 
@@ -58,7 +57,7 @@ class FindingStore:
 
     def _write(self) -> None:
         assert self._spool is not None
-        self._spool.write(b"".join(orjson.dumps(astuple(f), option=orjson.OPT_APPEND_NEWLINE) for f in self._held))
+        self._spool.write("".join(json.dumps(astuple(finding)) + "\n" for finding in self._held).encode("ascii"))
         self._held = []
 
     def __iter__(self) -> Iterator[Finding]:
@@ -69,7 +68,7 @@ class FindingStore:
         self._write()
         self._spool.seek(0)
         for line in self._spool:
-            code, severity, row, at_line, pointer, message, excerpt, mark, fix = orjson.loads(line)
+            code, severity, row, at_line, pointer, message, excerpt, mark, fix = json.loads(line)
             place = None if mark is None else (mark[0], mark[1])
             yield Finding(code, severity, row, at_line, pointer, message, excerpt, place, fix)
 

@@ -105,7 +105,7 @@ class Fixer:
             for row, line, data in read_source(source, says, tally, reader):
                 codes = {finding.code for finding in says.findings if finding.row == row}
                 says.findings.clear()
-                yield self._one(first_row + row, line, data, codes, reader.raw if reader else None)
+                yield self._one(first_row + row, line, data, codes, (reader.raw or None) if reader else None)
             first_row += tally.records
 
     def _one(

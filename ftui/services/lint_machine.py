@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
-
-import orjson
 
 from ftui import __version__
 from ftui.core.lint.catalogue import all_rules
@@ -88,7 +87,8 @@ def json_document(reports: Sequence[FileReport], extra: dict[str, Any] | None = 
 
 
 def _dump(value: Any) -> bytes:
-    return orjson.dumps(value)
+    """JSON in ASCII: pointers hold column names as they are, and no character of them may reach a terminal raw."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def _findings(report: FileReport) -> Iterator[bytes]:
