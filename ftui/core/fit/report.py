@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ftui.core.fit.request import FitRequest
+from ftui.core.fit.shapes import ModelShape
 
 Answer = Literal["fits", "tight", "no"]
 
@@ -16,6 +17,7 @@ class MemoryReport:
     """Predicted memory of one GPU. `components` are those alive at the peak: their sum is `allocated_bytes`."""
 
     request: FitRequest
+    shape: ModelShape
     components: Mapping[str, int]
     phases: Mapping[str, int]
     """Highest allocated bytes of each phase: load, forward_end, backward_head, backward_layer, optimizer, ..."""
@@ -28,8 +30,6 @@ class MemoryReport:
     total_params: int
     assumptions: tuple[str, ...] = ()
     """What was not said and had to be taken for granted, one sentence each."""
-    churn_bytes: int = 0
-    """Short-lived memory at the peak: the part that the allocator can scatter."""
 
     @property
     def largest(self) -> str:

@@ -75,14 +75,19 @@ def _layer(linears: tuple[Linear, ...], norm_params: int, recipe: Recipe) -> tup
     """Bytes of weights and of scales of one layer."""
     stored, scales = norm_params * recipe.norm_weight, 0
     for linear in linears:
+        stored += stored_bytes(linear, recipe)
         if recipe.quantises(linear):
             scales += quantisation_bytes(linear, recipe.quant, recipe.gptq_group)
-            stored += int(linear.weights * (1 if recipe.quant == "int8" else 0.5))
-            stored += (linear.params - linear.weights) * recipe.frozen_other
-        else:
-            width = recipe.frozen_other if linear.role == "router" and recipe.quant != "none" else recipe.weight
-            stored += linear.params * width
     return stored, scales
+
+
+def stored_bytes(linear: Linear, recipe: Recipe) -> int:
+    """Bytes of one matrix with its bias, as it is stored, without scales."""
+    if not recipe.quantises(linear):
+        return linear.params * recipe.weight
+    return int(linear.weights * (1 if recipe.quant == "int8" else 0.5)) + (
+        (linear.params - linear.weights) * recipe.frozen_other
+    )
 
 
 def quantisation_bytes(linear: Linear, quant: str, gptq_group: int = 128) -> int:
