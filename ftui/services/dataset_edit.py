@@ -161,7 +161,7 @@ def split_dataset(
     if len(kept) < len(parts):
         raise FtuiError("Too few rows to split", f"{len(kept)} rows for {len(parts)} files", "", EXIT_NO)
     if near:
-        for text, earlier, _ in confirmed(sketches.candidates(), lambda wanted: _texts(data, wanted)):
+        for text, earlier, _ in confirmed(sketches.candidates(), lambda wanted: _texts(data, wanted), every=True):
             groups.join(text, earlier)
     place_of = _placed(groups, [fraction for _, fraction in parts], seed)
     chosen = {index: place_of[number] for number, index in enumerate(kept)}

@@ -91,8 +91,8 @@ class LineReader:
     """Reads blocks of whole lines; problems go to `report`, counts to `tally`.
 
     repair: read what the unsafe fixes would make of a broken line (Windows-1252 text, a Python repr) as a row.
-    unreadable: called with each line that is a record and gave no row. `raw` is the line of the row just given, empty where it holds
-    more than that row.
+    unreadable: called with each line that is a record and gave no row. `raw` is the line of the row just given,
+    empty where the line holds more than that row.
     """
 
     def __init__(

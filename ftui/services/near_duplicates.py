@@ -25,7 +25,7 @@ MIN_TEXT_BYTES = 40
 MAX_TEXT_BYTES = 1 << 18
 _SEED = 1
 _BATCH_TEXTS = 256
-_SLOTS = 3
+_SLOTS = 4
 """Earlier texts that one text is compared with, at most."""
 _KEPT_BYTES = 64 << 20
 
@@ -100,7 +100,7 @@ class Sketches:
             mine.extend(theirs)
 
     def candidates(self, skip: Container[int] = ()) -> list[array[int]]:
-        """For each text up to three earlier texts that may resemble it (-1: none); `skip` takes part in nothing."""
+        """For each text up to four earlier texts that may resemble it (-1: none); `skip` takes part in nothing."""
         self.flush()
         count = len(self)
         slots = [array("q", [-1]) * count for _ in range(_SLOTS)]
@@ -112,11 +112,14 @@ class Sketches:
             if not again:
                 continue
             first: dict[int, int] = {}
+            last: dict[int, int] = {}
             for text, value in enumerate(band):
                 if value in again and text not in skip:
                     earlier = first.setdefault(value, text)
                     if earlier != text:
                         _remember(slots, text, earlier)
+                        _remember(slots, text, last[value])
+                    last[value] = text
         return slots
 
 
@@ -146,10 +149,11 @@ Texts = Callable[[Container[int]], Iterable[tuple[int, str]]]
 
 
 def confirmed(
-    slots: list[array[int]], texts: Texts, threshold: float = SIMILARITY, passes: int = 4
+    slots: list[array[int]], texts: Texts, threshold: float = SIMILARITY, passes: int = 4, every: bool = False
 ) -> Iterator[tuple[int, int, float]]:
     """Compare candidates on their texts; gives (text, earlier text, similarity) of those at or above `threshold`.
 
+    Of several earlier texts that resemble a text only the most similar is given, unless `every` one is asked for.
     Earlier texts are kept within 64 MiB; what does not fit is compared in another pass, `passes` at most.
     """
     left: dict[int, list[int]] = {}
@@ -170,10 +174,13 @@ def confirmed(
                 for target in left[number]:
                     if target in kept:
                         alike = _jaccard(pieces, _piece_set(kept[target]))
+                        if every and alike >= threshold:
+                            yield number, target, alike
                         if alike > similar:
                             best, similar = target, alike
                 if similar >= threshold:
-                    yield number, best, similar
+                    if not every:
+                        yield number, best, similar
                 elif missing := [target for target in left[number] if target not in kept]:
                     postponed[number] = missing
             if number in targets and kept_bytes < _KEPT_BYTES:

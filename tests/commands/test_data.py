@@ -96,8 +96,8 @@ def test_every_kind_of_file_reads_back(tmp_path: Path, name: str) -> None:
 
 
 def test_split_keeps_near_duplicates_on_one_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    story = "The quick brown fox number {0} jumps over the lazy dog while the moon shines on the old stone bridge. " * 3
-    rows = [{"prompt": f"Story {n} please", "completion": story.format(n // 4)} for n in range(80)]
+    stories = [" ".join(f"word{(n * 7919 + k * 104729) % 9973}" for k in range(40)) for n in range(20)]
+    rows = [{"prompt": f"Story {n} please", "completion": f"{stories[n // 4]} {n}"} for n in range(80)]
     path = write(tmp_path / "all.jsonl", rows)
     before = path.read_bytes()
     assert data("split", path, "--eval", "0.2", "--seed", "3", "--json") == 0

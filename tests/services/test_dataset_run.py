@@ -151,8 +151,11 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["yes", "no", "an answer, " * 8])), min_size=2, max_size=60),
-       st.integers(1, 30), st.integers(0, 5))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["yes", "no", "a story " * 8])), min_size=2, max_size=60),
+    st.integers(1, 30),
+    st.integers(0, 5),
+)
 def test_a_split_never_takes_all_rows_and_never_parts_a_group(
     pairs: list[tuple[int, str]], wanted: int, seed: int
 ) -> None:
