@@ -75,6 +75,11 @@ class ModelTokenizer:
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
+    def token_id(self, token: str) -> int | None:
+        """The id of a token of the vocabulary, None when there is none."""
+        found = self._tokenizer.token_to_id(token)
+        return None if found is None else int(found)
+
     def token(self, token_id: int) -> str:
         """The vocabulary's own writing of a token: "Ġthe", "<0x0A>"."""
         return self._tokenizer.id_to_token(token_id) or ""
@@ -84,8 +89,8 @@ class ModelTokenizer:
         return encoding.ids, encoding.offsets
 
     def _id(self, token: str) -> int:
-        found = self._tokenizer.token_to_id(token) if token else None
-        return -1 if found is None else int(found)
+        found = self.token_id(token) if token else None
+        return -1 if found is None else found
 
     def _adds_bos(self, config: dict[str, Any]) -> bool:
         """Whether the tokenizer puts begin-of-text in front of a raw text; its config overrules its post-processor."""

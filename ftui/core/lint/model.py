@@ -259,7 +259,14 @@ class Encoded(Protocol):
     """One encoded text, as the `tokenizers` library gives it."""
 
     ids: list[int]
-    offsets: list[tuple[int, int]]
+
+    def __len__(self) -> int: ...
+
+    def char_to_token(self, position: int) -> int | None:
+        """Which token holds a character; None for one that the tokenizer took away."""
+
+    def token_to_chars(self, index: int) -> tuple[int, int] | None:
+        """Start and end of a token's characters."""
 
 
 class ChatTokenizer(Protocol):
@@ -285,6 +292,9 @@ class ChatTokenizer(Protocol):
     def dialect(self) -> Dialect:
         """How training itself writes rows and masks them (`ftui.core.render`): what a rule says of the loss must come
         from it. `dialect.render` raises RenderError where the template refuses."""
+
+    def token_id(self, token: str) -> int | None:
+        """The id of a token of the vocabulary, None when there is none."""
 
     def encode_batch(self, texts: Sequence[str]) -> Sequence[Encoded]:
         """Encode texts that already hold their special tokens: none is added."""

@@ -1,0 +1,341 @@
+"""TOK: what the chosen model's tokenizer and chat template make of the rows; tokenizer files only, no weights.
+
+Everything that concerns the loss comes from `ftui.core.render`, which training uses: the lint cannot say one thing and
+the run do another.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ftui.core.formats import canonical
+from ftui.core.lint.about_tok import RULES
+from ftui.core.lint.model import (
+    DROP,
+    ChatTokenizer,
+    Context,
+    Encoded,
+    Facts,
+    Fixer,
+    Reporter,
+    Row,
+    Severity,
+    edit_text,
+)
+from ftui.core.render import Dialect, RenderError, Written, write_row
+from ftui.core.text import plural
+
+__all__ = ["FIXES", "RULES", "Totals", "check", "check_batch", "finish"]
+
+BOS_TEXTS = ("<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "<｜begin▁of▁sentence｜>", "<|endoftext|>")
+_EMPTY_THINKING = re.compile(r"<think>\s*</think>")
+_FOREIGN = re.compile(
+    r"\[INST\]|<<SYS>>|### (?:Instruction|Response|Human|Assistant):|<\|im_start\|>|<\|start_header_id\|>"
+    r"|<start_of_turn>"
+    r"|<\|(?:user|assistant)\|>|\bUSER: .*\bASSISTANT: ",
+    re.S,
+)
+_MAX_LENGTHS = 20_000
+
+
+@dataclass
+class Totals:
+    """Counters over rows. `notes`: kind of a render note -> rows, first row, message. `lengths`: tokens of a sample."""
+
+    rows: int = 0
+    tokens: int = 0
+    characters: int = 0
+    chat_rows: int = 0
+    without_system: int = 0
+    empty_thinking: int = 0
+    foreign: int = 0
+    foreign_first: tuple[int, str] = (-1, "")
+    tools_ignored: tuple[int, str] = (-1, "")
+    tools_tried: bool = False
+    notes: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    lengths: list[int] = field(default_factory=list)
+    byte_ids: frozenset[int] | None = None
+
+    def merge(self, later: Totals, rows_before: int) -> None:
+        for name in ("rows", "tokens", "characters", "chat_rows", "without_system", "empty_thinking", "foreign"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        for name in ("foreign_first", "tools_ignored"):
+            if getattr(self, name)[0] < 0 <= getattr(later, name)[0]:
+                row, text = getattr(later, name)
+                setattr(self, name, (row + rows_before, text))
+        for kind, (count, first, message) in later.notes.items():
+            known = self.notes.get(kind, (0, first + rows_before, message))
+            self.notes[kind] = (known[0] + count, known[1], known[2])
+        self.lengths = (self.lengths + later.lengths)[:_MAX_LENGTHS]
+
+    def noted(self, kind: str, row: int, message: str) -> None:
+        count, first, text = self.notes.get(kind, (0, row, message))
+        self.notes[kind] = (count + 1, first, text)
+
+
+def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
+    """The one rule that needs no tokenizer: a space between a raw prompt and its answer."""
+    if row.format.kind != "completion" or row.conversation or not row.prompt:
+        return
+    last = row.prompt[-1]
+    if last.text.endswith((" ", "\t")) and last.text.strip():
+        report("TOK519", last.pointer, "the prompt ends with a space", text=last.text,
+               span=(len(last.text.rstrip()), len(last.text)))  # fmt: skip
+
+
+def check_batch(rows: Sequence[Row], report: Reporter, totals: Totals, context: Context) -> None:
+    tokenizer = context.tokenizer
+    assert tokenizer is not None
+    written: list[tuple[Row, Written]] = []
+    for row in rows:
+        for made in _written(row, tokenizer.dialect, report, totals):
+            written.append((row, made))
+    for (row, made), encoded in zip(written, tokenizer.encode_batch([made.text for _, made in written]), strict=True):
+        report.at(row)
+        _check_row(row, made, encoded, report, totals, context, tokenizer)
+    report.at(None)
+
+
+def _written(row: Row, dialect: Dialect, report: Reporter, totals: Totals) -> tuple[Written, ...]:
+    """The row as text, and what there is to say before it is cut into tokens."""
+    if not row.format.kind or row.format.kind == "stepwise":
+        return ()
+    try:
+        data = canonical(row.data, row.format)
+    except ValueError:
+        return ()  # SCH303 has said what is wrong
+    totals.rows += 1
+    kind = row.format.kind
+    if kind in ("chat", "preference", "kto", "prompt"):
+        totals.chat_rows += 1
+        totals.without_system += not any(turn.role == "system" for turn in row.turns)
+    if data.get("tools") and not totals.tools_tried:
+        totals.tools_tried = True
+        if _ignores_tools(dialect, data):
+            totals.tools_ignored = (row.index, "")
+    try:
+        made = write_row(dialect, data)
+    except RenderError as refusal:
+        report.at(row)
+        report("TOK506", "", f"the template says: {refusal}"[:300])
+        return ()
+    return made
+
+
+def _check_row(
+    row: Row,
+    made: Written,
+    encoded: Encoded,
+    report: Reporter,
+    totals: Totals,
+    context: Context,
+    tokenizer: ChatTokenizer,
+) -> None:
+    length = len(encoded)
+    totals.tokens += length
+    totals.characters += len(made.text)
+    if len(totals.lengths) < _MAX_LENGTHS:
+        totals.lengths.append(length)
+    for note in made.notes:
+        if note.kind == "double_bos":
+            place = row.turns[0].pointer if row.turns else ""
+            report("TOK510", place, note.message, text=made.text)
+        elif note.kind == "markers_missed":
+            report("TOK509", "", note.message)
+        else:
+            totals.noted(note.kind, row.index, note.message)
+    is_prompt = row.format.kind == "prompt"
+    if not made.spans and not is_prompt:
+        report("TOK501", "", "there is no answer, or every answer has weight 0")
+    _check_length(row, made, encoded, length, report, context)
+    if made.spans:
+        _check_boundary(row, made, encoded, report)
+    if "<think>" in made.text and _EMPTY_THINKING.search(made.text):
+        totals.empty_thinking += 1
+    if row.format.kind == "text":
+        _count_foreign(row, made, totals, tokenizer)
+    if not made.text.isascii():
+        _check_unknown(encoded, report, totals, context, tokenizer)
+
+
+def _count_foreign(row: Row, made: Written, totals: Totals, tokenizer: ChatTokenizer) -> None:
+    found = _FOREIGN.search(made.text)
+    if found and found.group() not in tokenizer.special_tokens and found.group() not in tokenizer.chat_template:
+        totals.foreign += 1
+        if totals.foreign_first[0] < 0:
+            totals.foreign_first = (row.index, found.group()[:24])
+
+
+def _check_length(row: Row, made: Written, encoded: Encoded, length: int, report: Reporter, context: Context) -> None:
+    limit = context.max_length_tokens
+    if limit is None or length <= limit:
+        return
+    if not made.spans:
+        report("TOK502", "", f"{length:,} tokens, the limit is {limit:,}")
+        return
+    first = encoded.char_to_token(made.spans[0].start)
+    place = next((turn.pointer for turn in row.turns if turn.role in ("assistant", "text")), "")
+    if first is not None and first >= limit:
+        report(
+            "TOK503", place, f"the prompt has {first:,} tokens, the limit is {limit:,}: nothing of the answer is left"
+        )
+        return
+    over = length - limit
+    report("TOK502", place, f"{length:,} tokens, {over:,} more than the limit of {limit:,}")
+
+
+def _check_boundary(row: Row, made: Written, encoded: Encoded, report: Reporter) -> None:
+    """A token that begins in the prompt, with something other than white space, and ends in the answer."""
+    for span in made.spans:
+        index = encoded.char_to_token(span.start)
+        characters = None if index is None else encoded.token_to_chars(index)
+        if characters and characters[0] < span.start and made.text[characters[0] : span.start].strip():
+            shown = made.text[characters[0] : characters[1]][:24]
+            report("TOK511", "", f'one token is "{shown}", across the end of the prompt')
+            return
+
+
+def _byte_ids(tokenizer: ChatTokenizer) -> frozenset[int]:
+    """Ids of the byte tokens (<0x00> to <0xFF>) that a SentencePiece vocabulary falls back to."""
+    texts = [f"<0x{byte:02X}>" for byte in range(256)]
+    return frozenset(found for text in texts if (found := tokenizer.token_id(text)) is not None)
+
+
+def _check_unknown(
+    encoded: Encoded, report: Reporter, totals: Totals, context: Context, tokenizer: ChatTokenizer
+) -> None:
+    ids = encoded.ids
+    if totals.byte_ids is None:
+        totals.byte_ids = _byte_ids(tokenizer)
+    unknown = ids.count(tokenizer.unk_id) if tokenizer.unk_id >= 0 else 0
+    fallen = sum(token in totals.byte_ids for token in ids) if totals.byte_ids else 0
+    share = (unknown + fallen) / max(1, len(ids))
+    if share > context.threshold("TOK514.share", 0.1):
+        what = "unknown tokens" if unknown >= fallen else "single bytes"
+        report("TOK514", "", f"{share:.0%} of the row's {len(ids):,} tokens are {what}")
+
+
+def _ignores_tools(dialect: Dialect, data: Mapping[str, Any]) -> bool:
+    messages = data.get("messages") or data.get("prompt")
+    if not isinstance(messages, list):
+        return False
+    head = [message for message in messages if message.get("role") in ("system", "user")][:2]
+    try:
+        return dialect.render(head, data["tools"], True) == dialect.render(head, None, True)
+    except RenderError:
+        return False
+
+
+def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
+    tokenizer = context.tokenizer
+    if tokenizer is None or not totals.rows:
+        return
+    ours = context.trainer == "ftui"
+    limit = context.max_length_tokens
+    if limit is not None and tokenizer.context_tokens is not None and limit > tokenizer.context_tokens:
+        report("TOK517", "", f"max_length is {limit:,}, the model's context {tokenizer.context_tokens:,}")
+    if tokenizer.pad_token and tokenizer.pad_token == tokenizer.eos_token:
+        report("TOK505", "", f"both are {tokenizer.pad_token}", severity=Severity.INFO if ours else None)
+    if totals.chat_rows and tokenizer.dialect.render_spans is None and tokenizer.chat_template:
+        text = "ftui finds the answers by rendering prefixes" if ours else "assistant-only loss needs them"
+        report("TOK508", "", f"no markers in the template; {text}", severity=Severity.INFO if ours else None)
+    _report_notes(totals, report)
+    if totals.without_system and (added := _added_text(tokenizer.dialect)):
+        report(
+            "TOK513", "", f"{plural(totals.without_system, 'row')} without a system message: the template adds {added}"
+        )
+    if totals.empty_thinking:
+        report("TOK520", "", f"{plural(totals.empty_thinking, 'row')}: the block is in the text and not trained")
+    if totals.foreign:
+        row, text = totals.foreign_first
+        report(
+            "TOK518", "", f'{plural(totals.foreign, "row")}, the first is row {row}: "{text}" is no turn of this model'
+        )
+    if totals.tools_ignored[0] >= 0:
+        report(
+            "TOL461",
+            "",
+            f"the template writes the same text with and without the tools of row {totals.tools_ignored[0]}",
+        )
+    if totals.characters > 1000 and totals.tokens > context.threshold("TOK516.ratio", 0.5) * totals.characters:
+        report("TOK516", "", f"{totals.tokens / totals.characters:.2f} tokens per character; English has about 0.25")
+    _report_padding(totals, report, context)
+
+
+_NOTE_CODES = {
+    "system_merged": "TOK507", "system_dropped": "TOK507", "thinking_dropped": "TOK512", "content_dropped": "TOK512",
+    "calls_dropped": "TOK512", "eos_appended": "TOK504", "no_end_of_turn": "TOK504",
+}  # fmt: skip
+
+
+def _report_notes(totals: Totals, report: Reporter) -> None:
+    for kind, (count, first, message) in totals.notes.items():
+        code = _NOTE_CODES.get(kind)
+        if code is None:
+            continue
+        severity = Severity.INFO if kind == "eos_appended" else None
+        report(code, "", f"{plural(count, 'row')}, the first is row {first}: {message}", severity=severity)
+
+
+@lru_cache(maxsize=4)
+def _added_text(dialect: Dialect) -> str:
+    """What a template writes before a lone question, when that is more than a header: in words, or ""."""
+    try:
+        text = dialect.render([{"role": "user", "content": "\u2042"}], None, False)
+    except RenderError:
+        return ""
+    lead = text.partition("\u2042")[0]
+    for special in sorted(dialect.special_tokens, key=len, reverse=True):
+        lead = lead.replace(special, "\n")
+    words = re.findall(r"[A-Za-z]{2,}", lead)
+    if len(words) < 5:
+        return ""
+    longest = max(lead.split("\n"), key=len).strip()
+    dated = " and today's date" if re.search(r"\b20\d\d\b", lead) else ""
+    return f'"{longest[:60]}"{dated}'
+
+
+def _report_padding(totals: Totals, report: Reporter, context: Context) -> None:
+    lengths = list(totals.lengths)
+    limit = context.max_length_tokens
+    if limit is not None:
+        lengths = [min(length, limit) for length in lengths]
+    batch = min(context.batch_rows or 8, 64)
+    if len(lengths) < 4 * batch or batch < 2:
+        return
+    random.Random(0).shuffle(lengths)  # as the trainer shuffles; a fixed seed, so that the figure stays
+    batches = [lengths[start : start + batch] for start in range(0, len(lengths), batch)]
+    padded = sum(max(each) * len(each) for each in batches)
+    waste = 1 - sum(lengths) / padded
+    if waste > context.threshold("TOK515.share", 0.3):
+        report("TOK515", "", f"in batches of {batch} rows {waste:.0%} of the positions are padding; packing saves them")
+
+
+def _drop(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    return DROP
+
+
+def _without_bos(text: str) -> str:
+    for token in BOS_TEXTS:
+        while text.startswith(token):
+            text = text[len(token) :]
+    return text
+
+
+def _move_space(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
+    """Take the space off the prompt's end and put one before the answer, in whichever columns they are."""
+    prompt = pointer.split("/")[-1]
+    row[prompt] = row[prompt].rstrip(" \t")
+    for column in ("completion", "response", "answer", "output", "target", "solution"):
+        if isinstance(row.get(column), str):
+            row[column] = " " + row[column].lstrip(" \t")
+            break
+    return row
+
+
+FIXES: dict[str, Fixer] = {"TOK503": _drop, "TOK510": edit_text(_without_bos), "TOK519": _move_space}
