@@ -7,11 +7,13 @@ backward pass through the last and through the first layer, and the optimizer st
 from __future__ import annotations
 
 from ftui.core.catalog.gpus import Gpu
+from ftui.core.fit.assumptions import assumptions
 from ftui.core.fit.phases import step_phases
 from ftui.core.fit.report import MemoryReport
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import ModelShape
-from ftui.core.fit.step import plan_step
+from ftui.core.fit.sharding import shard
+from ftui.core.fit.step import Components, plan_step
 
 
 def predict_memory(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> MemoryReport:
@@ -20,10 +22,10 @@ def predict_memory(shape: ModelShape, request: FitRequest, gpu: Gpu | None = Non
     `gpu` tells which attention kernels there are, and how much cuBLAS sets aside.
     """
     step = plan_step(shape, request, gpu)
-    phases = step_phases(step)
+    phases = shard(step, step_phases(step))
     totals = {name: sum(parts.values()) for name, parts in phases.items()}
     deciding = max(totals, key=lambda name: totals[name])
-    resident = sum(step.resident.values())
+    resident = sum(phases["optimizer"].values()) - _passing(phases["optimizer"])
     return MemoryReport(
         request=request,
         shape=shape,
@@ -34,5 +36,9 @@ def predict_memory(shape: ModelShape, request: FitRequest, gpu: Gpu | None = Non
         resident_bytes=resident,
         trainable_params=step.states.trainable,
         total_params=shape.total_params,
-        assumptions=shape.assumed,
+        assumptions=assumptions(step, gpu),
     )
+
+
+def _passing(parts: Components) -> int:
+    return sum(parts.get(name, 0) for name in ("gradients", "optimizer_workspace", "communication"))

@@ -70,11 +70,16 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
     low = _BYTES[name]
     autocast = bool(mixed)
     quant = "nf4-dq" if request.method == "qlora" and request.quant == "none" else request.quant
+    trained = (4 if autocast else low) if full else 0
     if full:
-        weight = other = norm = 4 if autocast else low
+        # FSDP and DeepSpeed keep trained weights in fp32 shards, and gather them in the dtype of the arithmetic.
+        autocast = autocast and request.sharding not in ("fsdp", "zero2", "zero3")
+        weight = other = norm = trained if autocast else low
     else:
         weight = other = norm = _BYTES[request.frozen_dtype] if request.frozen_dtype else low
-        upcast = kbit_upcast(request) if quant != "none" else "none"
+        upcast = kbit_upcast(request, quant, gpu)
+        # Quantised layers compute in 16 bit by themselves: beside fp32 everything else, fp16 needs no autocast.
+        autocast = autocast and not (upcast == "all" and name == "fp16")
         if upcast != "none":
             # A quantised layer answers in the dtype of its input: fp32 norms make the residual stream fp32.
             norm = 4
@@ -94,7 +99,7 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
         stream=low if autocast else norm,
         norm_out=norm,
         adapter=_BYTES[request.adapter_dtype] if request.adapter_dtype else 4,
-        trained=weight if full else 0,
+        trained=trained,
         train_base=full,
         quant=quant,
         gptq_group=request.gptq_group,
@@ -112,12 +117,14 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
     )
 
 
-def kbit_upcast(request: FitRequest) -> str:
-    """What is raised to fp32 beside quantised weights: everything else in fp16, whose residual stream would overflow;
-    nothing in bf16."""
+def kbit_upcast(request: FitRequest, quant: str, gpu: Gpu | None) -> str:
+    """What is raised to fp32 beside quantised weights. Unless the request says: everything in fp16 on a GPU without
+    bf16, where a residual stream in fp16 could overflow (peft.prepare_model_for_kbit_training); else nothing."""
+    if quant in ("none", "gptq"):
+        return "none"
     if request.kbit_upcast:
         return request.kbit_upcast
-    return "all" if request.precision.startswith("fp16") else "none"
+    return "all" if request.precision.startswith("fp16") and (gpu is None or not gpu.bf16) else "none"
 
 
 def _expands_kv(shape: ModelShape, request: FitRequest, gpu: Gpu | None) -> bool:

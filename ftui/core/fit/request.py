@@ -71,7 +71,7 @@ class FitRequest:
     """Weights of one row that share a scale in GPTQ; 0: the whole row does."""
     kbit_upcast: Literal["", "none", "norms", "all"] = ""
     """What is raised to fp32 beside quantised weights: "all" is peft.prepare_model_for_kbit_training, "norms" is TRL
-    before 1.0. Empty: all in fp16, none in bf16."""
+    before 1.0. Empty: all in fp16 on a GPU without bf16 (and then no autocast), else none."""
     frozen_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
     """Dtype of frozen 16-bit weights under LoRA; empty: that of `precision` (bf16 for bf16-mixed)."""
     adapter_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
