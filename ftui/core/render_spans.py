@@ -147,6 +147,8 @@ class _Form:
 
 def _forms(messages: Sequence[Message], tools: Any) -> Iterator[_Form]:
     """Equivalent ways to hand a conversation to a template, the usual one first."""
+    if not tools and all(len(m) == 2 and type(m.get("content")) is str and "role" in m for m in messages):
+        yield _Form(tuple(messages), None)  # nothing to tidy up: the usual case, kept short
     plain = [_tidied(message) for message in messages]
     if isinstance(tools, str):
         tools = json.loads(tools)

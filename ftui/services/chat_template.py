@@ -15,6 +15,7 @@ from typing import Any
 from ftui.core.render_dialect import RenderError
 from ftui.errors import FtuiError
 
+_DICT_ATTRIBUTES = frozenset(dir(dict))
 _MARKERS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
@@ -100,9 +101,14 @@ def _compiled(source: str, opening: str, closing: str) -> Any:
     ) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
-    )
+    class Environment(ImmutableSandboxedEnvironment):
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            """`message.role`: what the sandbox would give, without its checks where a plain dict has that key."""
+            if type(obj) is dict and attribute in obj and attribute not in _DICT_ATTRIBUTES:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
+
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda format: datetime.now().strftime(format)

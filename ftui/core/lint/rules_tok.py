@@ -40,6 +40,7 @@ _FOREIGN = re.compile(
     r"|<\|(?:user|assistant)\|>|\bUSER: .*\bASSISTANT: ",
     re.S,
 )
+_ROLES = ("system", "user", "assistant", "tool")
 _MAX_LENGTHS = 20_000
 
 
@@ -106,7 +107,7 @@ def _written(row: Row, dialect: Dialect, report: Reporter, totals: Totals) -> tu
     if not row.format.kind or row.format.kind == "stepwise":
         return ()
     try:
-        data = canonical(row.data, row.format)
+        data = row.data if _is_canonical(row) else canonical(row.data, row.format)
     except ValueError:
         return ()  # SCH303 has said what is wrong
     totals.rows += 1
@@ -125,6 +126,21 @@ def _written(row: Row, dialect: Dialect, report: Reporter, totals: Totals) -> tu
         report("TOK506", "", f"the template says: {refusal}"[:300])
         return ()
     return made
+
+
+def _is_canonical(row: Row) -> bool:
+    """Whether a chat row is canonical as it stands: messages of a standard role and a text, and nothing else."""
+    if row.format.name != "chat" or len(row.format.columns) != 1 or row.format.columns[0][1] != "messages":
+        return False
+    if len(row.turns) != len(row.data["messages"]):
+        return False
+    for turn in row.turns:
+        message = turn.message
+        if message is None or len(message) != 2 or message.get("role") != turn.role or turn.role not in _ROLES:
+            return False
+        if type(message.get("content")) is not str:
+            return False
+    return bool(row.turns)
 
 
 def _check_row(
