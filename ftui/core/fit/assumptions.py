@@ -14,11 +14,7 @@ def assumptions(step: Step, gpu: Gpu | None) -> tuple[str, ...]:
     found = list(shape.assumed)
     if shape.max_positions is not None and request.seq_len > shape.max_positions:
         found.append(f"length {request.seq_len} is beyond the {shape.max_positions} tokens that the model was made for")
-    if (
-        recipe.quant not in ("none", "gptq")
-        and not request.kbit_upcast
-        and kbit_upcast(request, recipe.quant, gpu) == "all"
-    ):
+    if recipe.quant not in ("none", "gptq") and not request.kbit_upcast and kbit_upcast(request, gpu) == "all":
         found.append(
             "embeddings, norms and head are raised to fp32 (peft.prepare_model_for_kbit_training), no autocast"
         )

@@ -69,7 +69,7 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
     name, _, mixed = request.precision.partition("-")
     low = _BYTES[name]
     autocast = bool(mixed)
-    quant = "nf4-dq" if request.method == "qlora" and request.quant == "none" else request.quant
+    quant = quantisation(request)
     trained = (4 if autocast else low) if full else 0
     if full:
         # FSDP and DeepSpeed keep trained weights in fp32 shards, and gather them in the dtype of the arithmetic.
@@ -77,7 +77,7 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
         weight = other = norm = trained if autocast else low
     else:
         weight = other = norm = _BYTES[request.frozen_dtype] if request.frozen_dtype else low
-        upcast = kbit_upcast(request, quant, gpu)
+        upcast = kbit_upcast(request, gpu)
         # Quantised layers compute in 16 bit by themselves: beside fp32 everything else, fp16 needs no autocast.
         autocast = autocast and not (upcast == "all" and name == "fp16")
         if upcast != "none":
@@ -117,10 +117,15 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
     )
 
 
-def kbit_upcast(request: FitRequest, quant: str, gpu: Gpu | None) -> str:
+def quantisation(request: FitRequest) -> str:
+    """How frozen weights are stored: QLoRA without a word about it takes nf4 with double quantisation."""
+    return "nf4-dq" if request.method == "qlora" and request.quant == "none" else request.quant
+
+
+def kbit_upcast(request: FitRequest, gpu: Gpu | None = None) -> str:
     """What is raised to fp32 beside quantised weights. Unless the request says: everything in fp16 on a GPU without
     bf16, where a residual stream in fp16 could overflow (peft.prepare_model_for_kbit_training); else nothing."""
-    if quant in ("none", "gptq"):
+    if quantisation(request) in ("none", "gptq"):
         return "none"
     if request.kbit_upcast:
         return request.kbit_upcast
