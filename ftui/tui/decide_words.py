@@ -53,14 +53,29 @@ def is_chosen(question: Question, choice: Choice, answers: Answers) -> bool:
 
 def choice_row(question: Question, number: int, answers: Answers, width: int) -> Row:
     """One choice: its box, its digit, its label, what it means. number counts from 1; the tenth has digit 0."""
-    choices = options_of(question)
-    choice = choices[number - 1]
+    choice = options_of(question)[number - 1]
     chosen = is_chosen(question, choice, answers)
     boxes = ("[ ]", "[x]") if question.kind == "many" else ("( )", "(o)")
-    label_cells = max(len(other.label) for other in choices)
     digit = " " if question.kind == "count" else str(number % 10)
-    head = f"{boxes[chosen]} {digit} {choice.label:<{label_cells}}  "
-    return ((head, "strong" if chosen else "text"), (clip(choice.help, max(8, width - len(head))), "dim"))
+    head = f"{boxes[chosen]} {digit} {choice.label:<{_label_cells(question)}}  "
+    return ((head, "strong" if chosen else "text"), (clip(choice.help, _help_cells(question, width)), "dim"))
+
+
+def _label_cells(question: Question) -> int:
+    return max(len(choice.label) for choice in options_of(question))
+
+
+def _help_cells(question: Question, width: int) -> int:
+    return max(8, width - _label_cells(question) - len("[x] 1 ") - 2)
+
+
+def how_rows(question: Question, highlighted: int | None, typed: str, width: int) -> list[Row]:
+    """What the keys do; above it the highlighted choice's explanation where its row is too narrow for it."""
+    choices = options_of(question)
+    help_text = choices[highlighted].help if highlighted is not None and highlighted < len(choices) else ""
+    if len(help_text) <= _help_cells(question, width):
+        return [how_to_answer(question, typed)]
+    return [((clip(help_text, width), "dim"),), how_to_answer(question, typed)]
 
 
 def how_to_answer(question: Question, typed: str) -> Row:
@@ -99,8 +114,9 @@ def so_far_rows(verdict: Verdict | None, before: str, width: int, rows: int, gly
     if verdict is None:
         return [((line, "dim"),) for line in wrap(UNDECIDED, width)]
     found: list[Row] = [(("So far ", "dim"), *verdict_span(verdict, glyphs))]
-    changed: Row = ((f"   was: {before}", "warn"),) if before and before != verdict.title else ()
-    found.append((*cost_span(verdict, glyphs), *changed))
+    found.append(tuple(cost_span(verdict, glyphs)))
+    if before and before != verdict.title:
+        found.append(((clip(f"before: {before}", width), "warn"),))
     reasons = [line for reason in verdict.reasons for line in wrap(reason.text, width)]
     flips = [line for flip in verdict.flips for line in wrap(flip_in_words(flip), width, subsequent_indent="  ")]
     if rows < 12:
@@ -118,8 +134,10 @@ def _cut(lines: list[str], most: int, width: int) -> list[str]:
     """At most so many lines; the last of a longer text ends in an ellipsis."""
     if len(lines) <= most:
         return lines
-    kept = lines[: max(0, most)]
-    return [*kept[:-1], clip(kept[-1] + " …", width) if len(kept[-1]) < width - 1 else kept[-1][: width - 1] + "…"]
+    if most <= 0:
+        return []
+    last = lines[most - 1]
+    return [*lines[: most - 1], f"{last[: width - 2]} …" if len(last) > width - 2 else f"{last} …"]
 
 
 def headline_rows(verdict: Verdict, width: int, glyphs: Glyphs) -> list[Row]:

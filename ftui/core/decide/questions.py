@@ -47,7 +47,7 @@ QUESTIONS: tuple[Question, ...] = (
             Choice("terminology", "Use our field's terms", "shorthand, jargon, insiders' words"),
             Choice("task_accuracy", "Be right more often", "sorting, extracting, judging, computing"),
             Choice("language", "Speak a language better", "one that it writes badly or mixes up"),
-            Choice("token_cost", "Cost less per request", "a long prompt or a large model is too dear"),
+            Choice("token_cost", "Cost less per request", "a long prompt or large model is too dear"),
             Choice("latency", "Answer faster", "a large model is too slow for this"),
             Choice("preference_alignment", "Give answers people prefer", "safer, more helpful, better liked"),
         ),
@@ -98,7 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
         "one",
         "Has a person looked at these examples?",
         (
-            Choice("reviewed", "Yes, reviewed", "somebody who knows has accepted each row"),
+            Choice("reviewed", "Yes, reviewed", "someone who knows has accepted each row"),
             Choice("raw", "No, as they came", "logs, exports, scraped or generated text"),
         ),
         "when there are 50 examples or more and training could use them",

@@ -81,8 +81,9 @@ def provisional(answers: Answers) -> Verdict | None:
 def _reasons(answers: Answers, choice: Choice) -> tuple[Reason, ...]:
     """One reason per row that was met, those that made the verdict first, each for all the needs it answers."""
     usable = 0 if answers.example_quality == "none" else answers.examples or 0
+    none = "none named yet" if answers.examples is None else "none"
     counts = {
-        "examples": f"{usable:,} examples" if usable else "no examples",
+        "examples": f"{usable:,} examples" if usable > 1 else "1 example" if usable else none,
         "pairs": f"{answers.preference_pairs or 0:,} preference pairs",
     }
     needs_of: dict[str, list[str]] = {}

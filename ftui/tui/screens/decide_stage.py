@@ -42,9 +42,11 @@ class DecideStage(StageScreen):
         self.ftui.wizard.next_after(self.STAGE)
 
     def action_next(self) -> None:
-        self._take_verdict()
+        # Leaving forward is going on to train: where the verdict is not to, that is noted.
+        verdict = self.query_one(Questionnaire).verdict
+        self._take_verdict(overridden=verdict is not None and not verdict.trains)
         super().action_next()
 
-    def _take_verdict(self) -> None:
+    def _take_verdict(self, *, overridden: bool = False) -> None:
         verdict = self.query_one(Questionnaire).verdict
-        self.state.verdict = to_document(verdict) if verdict is not None else {}
+        self.state.verdict = to_document(verdict, overridden=overridden) if verdict is not None else {}

@@ -5,6 +5,7 @@ Knows no files and no stages: it takes answers, and tells what was said with mes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ class Choices(OptionList):
     """A list whose Enter goes on and whose click chooses."""
 
     BINDINGS = [
-        Binding("enter", "confirm", "Answer", id="decide.answer"),
+        Binding("enter", "confirm", "Answer", key_display="enter", id="decide.answer"),
         Binding("space", "choose", "Choose", show=False, id="decide.choose"),
     ]
 
@@ -110,9 +111,13 @@ class Questionnaire(Vertical):
         self._here = at if at in BY_ID or (at == VERDICT and self._answers.needs) else ""
         if not self._here or (self._here != VERDICT and self._here != "needs" and not self._answers.needs):
             self._here = self._next_open()
-        self._typed = ""
+        self._typed, self._untouched = "", True
+        """The digits of a number; untouched as long as they are an earlier answer, which the first digit replaces."""
         self._why = self._more = False
         self._title_before = ""
+        """The verdict before the last question that was answered."""
+        self._arrived = True
+        """Nothing was changed yet since this question came up."""
 
     def compose(self) -> ComposeResult:
         yield Lines(id="progress")
@@ -173,7 +178,7 @@ class Questionnaire(Vertical):
         return questionnaire(self._answers, self._answered | ({self._here} & BY_ID.keys()))
 
     def _go(self, place: str) -> None:
-        self._here, self._typed, self._why = place, "", False
+        self._here, self._why, self._arrived = place, False, True
         self._show()
         self._tell()
 
@@ -203,6 +208,7 @@ class Questionnaire(Vertical):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
+        self._draw()
 
     def on_key(self, event: events.Key) -> None:
         question, character = self._question, event.character or ""
@@ -215,15 +221,15 @@ class Questionnaire(Vertical):
             self._answer_with((int(character) or 10) - 1)
 
     def on_paste(self, event: events.Paste) -> None:
-        digits = "".join(character for character in event.text[:40] if character in "0123456789")
-        if self._question is not None and self._question.kind == "count" and digits:
+        number = re.search(r"[0-9][0-9,_']*", event.text[:40])
+        if self._question is not None and self._question.kind == "count" and number:
             event.stop()
-            self._set_typed(digits)
+            self._set_typed(re.sub(r"[^0-9]", "", number[0]))
 
     def _type(self, event: events.Key) -> None:
         """Digits make a number; the arrows go back to the suggestions."""
         if event.character and event.character in "0123456789":
-            self._set_typed(self._typed + event.character)
+            self._set_typed(("" if self._untouched else self._typed) + event.character)
         elif event.key == "backspace" and self._typed:
             self._set_typed(self._typed[:-1])
         elif event.key in ("up", "down"):
@@ -235,6 +241,7 @@ class Questionnaire(Vertical):
 
     def _set_typed(self, digits: str) -> None:
         self._typed = digits.lstrip("0")[:_MOST_DIGITS] or digits[:1]
+        self._untouched = False
         self._draw()
 
     def _answer_with(self, index: int | None) -> None:
@@ -262,8 +269,10 @@ class Questionnaire(Vertical):
 
     def _set(self, value: Any) -> None:
         before = self.verdict
+        if self._arrived:
+            self._title_before = before.title if before else ""
+            self._arrived = False
         self._answers = with_answer(self._answers, self._here, value)
-        self._title_before = before.title if before else ""
         self._draw()
 
     def _advance(self) -> None:
@@ -292,10 +301,8 @@ class Questionnaire(Vertical):
         self._answer(None)
 
     def action_back(self) -> None:
-        if self._typed:
-            self._set_typed("")
-            self._typed = ""
-            self._draw()
+        if self._typed != self._said_count():
+            self._set_typed(self._said_count())
             return
         shown = [question.id for question in self._shown()]
         place = len(shown) if self._here == VERDICT else shown.index(self._here)
@@ -344,6 +351,7 @@ class Questionnaire(Vertical):
             self.query_one(name).display = at_verdict
         choices = self.query_one(Choices)
         choices.clear_options()
+        self._typed, self._untouched = self._said_count(), True
         question = self._question
         if question is not None:
             count = len(decide_words.options_of(question))
@@ -385,12 +393,11 @@ class Questionnaire(Vertical):
             [decide_words.progress_row(self._shown(), self._answered, self._here, self._glyphs)]
         )
         self.query_one("#question", Plain).update(question.text)
-        width = max(30, choices.size.width - 3)
+        width = max(30, choices.scrollable_content_region.width)
         for number in range(1, choices.option_count + 1):
             row = decide_words.choice_row(question, number, self._answers, width)
             choices.replace_option_prompt_at_index(number - 1, as_content([row]))
-        typed = self._typed or self._said_count(question)
-        self.query_one("#how", Lines).set_rows([decide_words.how_to_answer(question, typed)])
+        self.query_one("#how", Lines).set_rows(decide_words.how_rows(question, choices.highlighted, self._typed, width))
         why = self.query_one("#why", Plain)
         why.display = self._why
         if self._why:
@@ -405,9 +412,11 @@ class Questionnaire(Vertical):
             )
         )
 
-    def _said_count(self, question: Question) -> str:
-        value = getattr(self._answers, question.id)
-        return str(value) if question.kind == "count" and value is not None else ""
+    def _said_count(self) -> str:
+        """The number that is the present answer, as digits; empty where there is none."""
+        question = self._question
+        value = getattr(self._answers, question.id) if question is not None and question.kind == "count" else None
+        return "" if value is None else str(value)
 
     def _draw_verdict(self) -> None:
         verdict, page = self.verdict, self.query_one(Page)
