@@ -61,10 +61,11 @@ def _leaked_already(train: rules_dup.Totals, held_out: rules_dup.Totals) -> set[
     """Eval rows that DUP705, or DUP706 by its prompt, has reported."""
     contents = {bytes(train.contents[16 * row : 16 * row + 16]) for row in range(train.rows)}
     prompts = set(train.prompts) - {rules_dup.NO_KEY}
+    held_prompts = held_out.prompts
     return {
         row
         for row in range(held_out.rows)
-        if bytes(held_out.contents[16 * row : 16 * row + 16]) in contents or held_out.prompts[row] in prompts
+        if bytes(held_out.contents[16 * row : 16 * row + 16]) in contents or held_prompts[row] in prompts
     }
 
 

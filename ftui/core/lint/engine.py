@@ -10,11 +10,12 @@ from typing import Any
 from ftui.core.formats import Format, detect_format, format_from_mapping
 from ftui.core.lint.catalogue import all_rules, family_modules
 from ftui.core.lint.model import Context, Facts, Finding, Reporter, Row, Rule, Severity
-from ftui.core.lint.view import view
+from ftui.core.lint.view import plain_chat, view
 
 BATCH_ROWS = 256
 """Rows per call of a family with `check_batch`."""
 
+PLAIN_CHAT = Format("chat", "chat", (("messages", "messages"),))
 SUPPRESS_KEY = "_ftui_ignore"
 """A row may carry `"_ftui_ignore": ["QUA603"]`: findings with these code prefixes are dropped for that row."""
 
@@ -62,11 +63,14 @@ class Checker:
 
     def row(self, index: int, line: int | None, data: dict[str, Any]) -> Row:
         """Check one row; gives its view."""
-        format = self._mapped or detect_format(data, self.context.task)
-        if format.name == "prompt" and self._expected is not None and self._expected.columns[0][1] in data:
-            format = self._expected
-        self.formats[format.name] = self.formats.get(format.name, 0) + 1
-        seen = view(index, line, data, format)
+        seen = plain_chat(index, line, data, PLAIN_CHAT) if len(data) == 1 and self._mapped is None else None
+        if seen is None:
+            format = self._mapped or detect_format(data, self.context.task)
+            if format.name == "prompt" and self._expected is not None and self._expected.columns[0][1] in data:
+                format = self._expected
+            seen = view(index, line, data, format)
+        name = seen.format.name
+        self.formats[name] = self.formats.get(name, 0) + 1
         report = self.report
         report.row, report.line = index, line
         before = len(report.findings)

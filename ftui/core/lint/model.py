@@ -127,6 +127,8 @@ class Row:
     prompt, so a pair whose prompts differ has more than one turn left on a side.
     tools: the row's `tools` as read (list, or a string that holds JSON), or None. label: KTO label or stepwise labels
     as read. conversation: True where the row is made of messages with roles, so that rules about turn order apply.
+    plain: True where the row is nothing but messages, each with one of the roles system, user and assistant and a text:
+    most rows are, and rules about keys, types, roles and tools can pass them by. False says nothing.
     """
 
     __slots__ = (
@@ -140,6 +142,7 @@ class Row:
         "joined",
         "label",
         "line",
+        "plain",
         "rejected",
         "tools",
         "turns",
@@ -174,6 +177,7 @@ class Row:
         self.joined = "\n".join(texts)
         self._lower: str | None = None
         self._marks: bytes | None = None
+        self.plain = False
 
     @property
     def lower(self) -> str:

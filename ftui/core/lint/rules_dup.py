@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -100,30 +99,58 @@ _BOOKKEEPING = frozenset(ID_COLUMNS) | {"meta", "metadata", "source", "index", "
 LONG_ANSWER_CHARACTERS = 40
 BUCKET_ROWS = 1_000_000
 NO_KEY = 0
+_NO_DIGEST = bytes(8)
+
+
+def _digest(text: str, size: int = 8) -> bytes:
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "surrogatepass")
+    return blake2b(data, digest_size=size).digest()
 
 
 def _hash64(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return int.from_bytes(_digest(text), "little")
 
 
 def content_key(row: Row) -> bytes:
     """16 bytes that are equal for rows that train the same thing; ids, key order and bookkeeping do not count."""
-    plain = row.format.kind != "prompt" and row.tools is None
-    shape = ""
-    for turn in row.turns:
-        message = turn.message
-        if message is not None and (len(message) > 2 or type(message.get("content", "")) is not str):
-            plain = False
-        shape += f"\0{turn.role}{len(turn.text)}"
-    text = row.joined + shape
+    return _content_key(row, b"", b"")
+
+
+def _content_key(row: Row, prompt: bytes, answer: bytes) -> bytes:
+    """`content_key`, given the digests of prompt and first answer where they are known."""
+    turns, start = row.turns, row.answer_start
+    simple = row.plain or _is_simple(row)
+    if simple and len(turns) == start + 1:
+        # One exchange is its prompt and its answer: each half of the key holds something of both, the last bytes say
+        # how many turns come before the answer, and whether a system prompt does.
+        prompt, answer = prompt or _digest(prompt_text(row)), answer or _digest(turns[start].text)
+        before = _BYTES[min(start, 255)] + (b"s" if turns[0].role == "system" else b"u")
+        return prompt[:4] + answer[:4] + prompt[4:] + answer[4:6] + before
+    text = row.joined + "".join([f"\0{turn.role}{len(turn.text)}" for turn in turns])
     if row.label is not None:
         text += f"\0{row.label!r}"
     if row.rejected:
         text += f"\0{[turn.role for turn in row.rejected]}{len(row.rejected[0].text)}"
-    if not plain or not row.turns:
+    if not simple and not row.rejected and row.label is None:
         kept = {key: value for key, value in row.data.items() if key not in _BOOKKEEPING}
         text += "\0" + json.dumps(kept, sort_keys=True, default=str)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return _digest(text, 16)
+
+
+_BYTES = tuple(bytes([number]) for number in range(256))
+
+
+def _is_simple(row: Row) -> bool:
+    """Whether the texts and roles of a row are all that is trained of it: no tools, no pictures, no label."""
+    if row.tools is not None or row.label is not None or row.rejected or row.format.kind == "prompt" or not row.turns:
+        return False
+    return all(
+        turn.message is None or (len(turn.message) <= 2 and type(turn.message.get("content", "")) is str)
+        for turn in row.turns
+    )
 
 
 def prompt_text(row: Row) -> str:
@@ -132,24 +159,34 @@ def prompt_text(row: Row) -> str:
 
 
 class Totals:
-    """Hashes of every row, in row order; zero means that a row has no such thing."""
+    """Digests of every row, in row order; eight zero bytes mean that a row has no such thing."""
 
     def __init__(self) -> None:
         self.contents = bytearray()
-        self.prompts = array("Q")
-        self.answers = array("Q")
+        self.prompt_digests = bytearray()
+        self.answer_digests = bytearray()
+        self.id_digests = bytearray()
         self.sizes = array("I")
         self.beginnings = array("Q")
-        """Hashes of conversations cut after each assistant turn but the last, with `beginning_rows`."""
+        """Hashes of conversations of several answers, cut after each answer but the last, with `beginning_rows`."""
         self.beginning_rows = array("L")
         self.wholes: dict[int, int] = {}
-        self.ids = array("Q")
         self.documents: set[int] = set()
         self.affixes: list[str | None] = [None, None, None, None]
         self.affixes_vary = False
         """Nothing is common to all prompts or all answers any more."""
         self.prompt_only = 0
         self.pairs = 0
+
+    @property
+    def prompts(self) -> Sequence[int]:
+        """A number per row that is equal for equal prompts; 0 for none."""
+        return memoryview(bytes(self.prompt_digests)).cast("Q")
+
+    @property
+    def answers(self) -> Sequence[int]:
+        """A number per row that is equal for equal first answers; 0 for none."""
+        return memoryview(bytes(self.answer_digests)).cast("Q")
 
     @property
     def rows(self) -> int:
@@ -160,10 +197,10 @@ class Totals:
         if missing > 0:
             pad(self, missing)
         self.contents += later.contents
-        self.prompts += later.prompts
-        self.answers += later.answers
+        self.prompt_digests += later.prompt_digests
+        self.answer_digests += later.answer_digests
+        self.id_digests += later.id_digests
         self.sizes += later.sizes
-        self.ids += later.ids
         self.beginnings += later.beginnings
         self.beginning_rows.extend(row + rows_before for row in later.beginning_rows)
         for key, row in later.wholes.items():
@@ -178,50 +215,62 @@ class Totals:
 def pad(totals: Totals, rows: int) -> None:
     """Stand-ins for records that could not be read, so that positions stay row numbers."""
     totals.contents += bytes(16 * rows)
-    for keys in (totals.prompts, totals.answers, totals.ids, totals.sizes):
-        keys.extend([NO_KEY] * rows)
+    for digests in (totals.prompt_digests, totals.answer_digests, totals.id_digests):
+        digests += bytes(8 * rows)
+    totals.sizes.extend([0] * rows)
 
 
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
-    missing = row.index - len(totals.sizes)
+    sizes = totals.sizes
+    missing = row.index - len(sizes)
     if missing > 0:
         pad(totals, missing)
     turns, start = row.turns, row.answer_start
-    totals.contents += content_key(row)
-    totals.sizes.append(min(len(row.joined), 0xFFFFFFFF))
     prompt = turns[0].text if start == 1 else prompt_text(row)
-    totals.prompts.append(_hash64(prompt) if prompt else NO_KEY)
     answer = turns[start].text if start < len(turns) else ""
-    totals.answers.append(_hash64(answer) if answer else NO_KEY)
+    prompt_digest, answer_digest = _digest(prompt), _digest(answer)
+    totals.contents += _content_key(row, prompt_digest, answer_digest)
+    totals.prompt_digests += prompt_digest if prompt else _NO_DIGEST
+    totals.answer_digests += answer_digest if answer else _NO_DIGEST
+    sizes.append(min(len(row.joined), 0xFFFFFFFF))
     if start == len(turns):
         totals.prompt_only += 1
     if row.rejected:
         totals.pairs += 1
-    if row.conversation and len(turns) > 2:
+    if row.conversation and len(turns) > start + 1:
         _grow(row, totals)
-    data = row.data
-    if len(data) > 1:
-        identifier = next((data[name] for name in ID_COLUMNS if name in data), None)
-        totals.ids.append(_hash64(repr(identifier)) if isinstance(identifier, (str, int)) else NO_KEY)
-        document = next((data[name] for name in DOCUMENT_COLUMNS if isinstance(data.get(name), (str, int))), None)
-        if document:
-            totals.documents.add(_hash64(str(document)))
+    if len(row.data) > 1:
+        _columns(row.data, totals)
     else:
-        totals.ids.append(NO_KEY)
-    if totals.affixes_vary:
-        return
-    affixes = totals.affixes
-    affixes[0], affixes[1] = _shorter(affixes[0], prompt, 0), _shorter(affixes[1], prompt, 1)
-    affixes[2], affixes[3] = _shorter(affixes[2], answer, 0), _shorter(affixes[3], answer, 1)
-    totals.affixes_vary = not any(affixes) and totals.rows > 1
+        totals.id_digests += _NO_DIGEST
+    if not totals.affixes_vary:
+        affixes = totals.affixes
+        affixes[0], affixes[1] = _shorter(affixes[0], prompt, 0), _shorter(affixes[1], prompt, 1)
+        affixes[2], affixes[3] = _shorter(affixes[2], answer, 0), _shorter(affixes[3], answer, 1)
+        totals.affixes_vary = not any(affixes) and totals.rows > 1
+
+
+def _columns(data: dict[str, Any], totals: Totals) -> None:
+    identifier = next((data[name] for name in ID_COLUMNS if name in data), None)
+    totals.id_digests += _digest(repr(identifier)) if isinstance(identifier, (str, int)) else _NO_DIGEST
+    document = next((data[name] for name in DOCUMENT_COLUMNS if isinstance(data.get(name), (str, int))), None)
+    if document:
+        totals.documents.add(_hash64(str(document)))
 
 
 def _grow(row: Row, totals: Totals) -> None:
-    text = ""
-    turns = row.turns
-    for number, turn in enumerate(turns):
+    """Remember where a conversation of several answers could have been cut. A whole one with one answer is known by
+    its prompt and answer."""
+    turns, start = row.turns, row.answer_start
+    text = _exchange(totals, totals.rows - 1)
+    if any(turn.role == "assistant" for turn in turns[start + 1 :]):
+        totals.beginnings.append(_hash64(text))
+        totals.beginning_rows.append(row.index)
+    last = max(number for number, turn in enumerate(turns) if turn.role == "assistant")
+    for number in range(start + 1, len(turns)):
+        turn = turns[number]
         text += f"\0{turn.role}\1{turn.text}"
-        if turn.role == "assistant" and number < len(turns) - 1:
+        if turn.role == "assistant" and number < last:
             totals.beginnings.append(_hash64(text))
             totals.beginning_rows.append(row.index)
     totals.wholes.setdefault(_hash64(text), row.index)
@@ -288,7 +337,7 @@ def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> 
         _common_answers(totals, duplicates, report)
     _growing(totals, report)
     _affixes(totals, report)
-    for row, first in repeats(totals.ids).items():
+    for row, first in repeats(memoryview(bytes(totals.id_digests)).cast("Q")).items():
         if row not in duplicates:
             report.row = row
             report("DUP710", "", f"the id of this row is that of row {first:,} too")
@@ -312,10 +361,11 @@ def cost_of(totals: Totals, rows: Iterable[int]) -> float:
 
 def _contradictions(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
     groups: dict[int, list[int]] = {}
+    given = totals.answers
     for row, first in repeats(totals.prompts).items():
         groups.setdefault(first, [first]).append(row)
     for rows in groups.values():
-        answers = {totals.answers[row]: row for row in reversed(rows) if row not in duplicates}
+        answers = {given[row]: row for row in reversed(rows) if row not in duplicates}
         answers.pop(NO_KEY, None)
         if len(answers) < 2:
             continue
@@ -332,21 +382,37 @@ def _common_answers(totals: Totals, duplicates: dict[int, int], report: Reporter
         if row not in duplicates and totals.sizes[row] > LONG_ANSWER_CHARACTERS:
             groups.setdefault(first, [first]).append(row)
     enough = max(5, totals.rows // 100)
+    asked = totals.prompts
     for first, rows in groups.items():
-        prompts = {totals.prompts[row] for row in rows}
+        prompts = {asked[row] for row in rows}
         if len(prompts) >= enough:
             report.row = first
             report("DUP708", "", f"{len(prompts):,} different prompts have the answer of this row")
 
 
 def _growing(totals: Totals, report: Reporter) -> None:
-    reported: set[int] = set()
-    for key, longer in zip(totals.beginnings, totals.beginning_rows, strict=True):
-        shorter = totals.wholes.get(key)
-        if shorter is not None and shorter != longer and shorter not in reported:
-            reported.add(shorter)
-            report.row = shorter
+    """Report conversations that are the beginning of a longer one."""
+    if not totals.beginnings:
+        return
+    longer_of = dict(zip(reversed(totals.beginnings), reversed(totals.beginning_rows), strict=True))
+    ends = dict(totals.wholes)
+    firsts = {_exchange(totals, row) for row in set(totals.beginning_rows)}
+    for row in range(totals.rows):
+        if (exchange := _exchange(totals, row)) in firsts:
+            ends.setdefault(_hash64(exchange), row)
+    several = set(totals.beginning_rows)
+    for key, row in sorted(ends.items(), key=lambda item: item[1]):
+        longer = longer_of.get(key)
+        single = key not in totals.wholes
+        if longer is not None and longer != row and not (single and row in several):
+            report.row = row
             report("DUP704", "", f"row {longer:,} begins with this whole conversation and goes on")
+
+
+def _exchange(totals: Totals, row: int) -> str:
+    """The first prompt and answer of a row, as hexadecimal digits."""
+    place = slice(8 * row, 8 * row + 8)
+    return (totals.prompt_digests[place] + totals.answer_digests[place]).hex()
 
 
 def _affixes(totals: Totals, report: Reporter) -> None:
@@ -372,16 +438,17 @@ def leaks(train: Totals, held_out: Totals, report: Reporter) -> None:
     for row in range(train.rows):
         for held in wanted.pop(whole[16 * row : 16 * row + 16], ()):
             first[held] = row
-    train_prompts = Counter(key for key in train.prompts if key)
-    shared = [row for row in range(held_out.rows) if held_out.prompts[row] in train_prompts]
+    train_prompts, held_prompts = train.prompts, held_out.prompts
+    known = set(train_prompts) - {NO_KEY}
+    shared = [row for row in range(held_out.rows) if held_prompts[row] in known]
     share = f"{len(first):,} of {held_out.rows:,} eval rows, {len(shared):,} of their prompts"
     for held, row in sorted(first.items()):
         report.row = row
         report("DUP705", "", f"eval row {held:,} is this row, word for word ({share} are in the training rows)")
-    by_prompt = {key: row for row, key in reversed(list(enumerate(train.prompts))) if key} if shared else {}
+    by_prompt = {key: row for row, key in reversed(list(enumerate(train_prompts))) if key} if shared else {}
     for held in shared:
         if held not in first:
-            report.row = by_prompt[held_out.prompts[held]]
+            report.row = by_prompt[held_prompts[held]]
             report("DUP706", "", f"eval row {held:,} has the same prompt, with another answer")
     documents = train.documents & held_out.documents
     if documents:

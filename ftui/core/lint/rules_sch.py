@@ -111,6 +111,7 @@ FOREIGN_ROLES = frozenset({"human", "gpt", "prompter", "chatgpt", "bing", "bard"
 WEIGHTS = ("weight", "loss_weight", "train")
 MAX_SHAPES = 256
 SUPPRESS = "_ftui_ignore"
+_PLAIN_SHAPE = ("messages",)
 
 
 class Totals:
@@ -120,9 +121,11 @@ class Totals:
         self.shapes: dict[tuple[str, ...], list[int]] = {}
         self.formats: dict[str, list[int]] = {}
         self.types: dict[tuple[str, str], list[int]] = {}
-        self.known: dict[tuple[Any, ...], Format] = {}
+        self.plain_rows = 0
+        """Plain rows (see Row.plain) after the first one: they bring no new column and no new type."""
 
     def merge(self, later: Totals, rows_before: int) -> None:
+        self.plain_rows += later.plain_rows
         for key, (count, first) in later.shapes.items():
             _count(self.shapes, key, first + rows_before, count)
         for name, (count, first) in later.formats.items():
@@ -144,6 +147,9 @@ def _count(table: dict[Any, list[int]], key: Any, row: int, times: int = 1) -> b
 
 
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
+    if row.plain and _PLAIN_SHAPE in totals.shapes:
+        totals.plain_rows += 1
+        return
     data, format = row.data, row.format
     shape = tuple(data)
     new = _count(totals.shapes, shape, row.index)
@@ -322,6 +328,11 @@ def _has_null(value: Any) -> bool:
 
 
 def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
+    if totals.plain_rows:
+        totals.shapes[_PLAIN_SHAPE][0] += totals.plain_rows
+        totals.formats["chat"][0] += totals.plain_rows
+        totals.types[("messages", "list")][0] += totals.plain_rows
+        totals.types[("messages[].content", "str")][0] += totals.plain_rows
     _formats(totals, report)
     by_column: dict[str, dict[str, list[int]]] = {}
     for (column, kind), entry in totals.types.items():
