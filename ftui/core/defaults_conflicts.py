@@ -61,6 +61,8 @@ def conflicts(plan: Plan) -> list[Conflict]:
         ignored("method.neftune_alpha", f"noise on the embeddings is for supervised training, not for {method.task}")
     if train.loss == "full":
         ignored("train.loss", "the trainer computes the loss in pieces and never holds all logits", "Use auto.")
+    if method.task in ("orpo", "reward") and train.loss not in ("auto", "full"):
+        ignored("train.loss", f"{method.task} has a loss that is computed whole", "Use auto.")
     if train.gpus == 1 and train.sharding not in ("none", "ddp"):
         ignored("train.sharding", "one GPU has nobody to share with")
     if data.replay and method.task not in ("sft", "text"):
@@ -106,6 +108,9 @@ def _impossible(plan: Plan) -> list[Conflict]:
                     f"Make that product a multiple of {method.generations}.",
                 )
             )
+    if method.technique == "full" and plan.model.dtype == "float16":
+        message = "model.dtype float16 cannot be trained in full: its gradients vanish or overflow"
+        found.append(Conflict("model.dtype", message, "Use auto: the trained weights are then held in fp32 or bf16."))
     if method.technique == "qlora" and train.sharding in ("zero2", "zero3"):
         found.append(
             Conflict(

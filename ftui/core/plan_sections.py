@@ -111,6 +111,9 @@ class TrainSection:
     loss: str = _of(
         "auto", "Cross-entropy: whole logits, in chunks, or fused.", enum=["auto", "full", "chunked", "fused"]
     )
+    kernels: str = _of(
+        "torch", "Kernels of the layers; liger takes the liger-kernel package on a GPU.", enum=["torch", "liger"]
+    )
     compile: bool = _of(False, "torch.compile the model.")
     seed: int = _of(42, "Seed of everything random.", minimum=0)
     log_every_steps: int = _of(1, "A step event every N steps.", minimum=1)

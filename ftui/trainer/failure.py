@@ -24,6 +24,7 @@ class TrainerError(FtuiError):
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|DefaultCPUAllocator: can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED|not enough memory", re.I
 )
+_DISK_FULL = re.compile(r"No space left|Disk quota exceeded|PytorchStreamWriter failed writing|unexpected pos \d+ vs")
 _GPU_LOST = re.compile(
     r"GPU is lost|fallen off the bus|unspecified launch failure|uncorrectable (?:NVLink|ECC) error|"
     r"CUDA error: (?:device-side assert|an illegal memory access|unknown error)|NVML_ERROR_GPU_IS_LOST",
@@ -40,7 +41,7 @@ def as_failed(error: BaseException, step: int | None = None) -> Failed:
     words = _first_line(error)
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
         return Failed("Out of memory", words, "A smaller micro-batch, checkpointing or QLoRA needs less.", "oom", step)
-    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or "No space left" in str(error):
+    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or _DISK_FULL.search(str(error)):
         return Failed("The disk is full", words, "Free some space; the run goes on by itself.", "disk", step)
     if _GPU_LOST.search(str(error)):
         return Failed("The GPU stopped answering", words, "See `nvidia-smi` and the kernel's log.", "gpu_lost", step)

@@ -16,7 +16,7 @@ from ftui.trainer.loop import untouched_randomness
 from ftui.trainer.probe_loss import mean_loss
 from ftui.trainer.rows import probe_rows
 from ftui.trainer.samples import watch_samples
-from ftui.trainer.settings import write_effective
+from ftui.trainer.settings import refuse_other_sharding, write_effective
 from ftui.trainer.stopping import Stopped
 
 
@@ -34,6 +34,7 @@ class Outcome:
 
 def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
     """Train from the newest whole checkpoint, or the start, to the end. Raises Stopped when asked to, after saving."""
+    refuse_other_sharding(job, trainer)
     write_effective(job, trainer)
     guards.check_first_batches(job, trainer, tokenizer)
     if getattr(trainer, "writes_text", True):
@@ -64,6 +65,7 @@ def _train(job: Job, trainer: Any, resume: checkpoints.Saved | None) -> None:
     config = trainer.model.config.get_text_config()
     trainer.args.ddp_find_unused_parameters = any(hasattr(config, n) for n in ("num_experts", "num_local_experts"))
     trainer.args.eval_on_start = resume is None and trainer.args.eval_strategy != "no"
+    trainer.narrator.checkpoint_bytes = trainer.narrator.checkpoint_bytes or _checkpoint_bytes(trainer.model)
     job.stop.stepping = True
     try:
         if job.stop.asked:
@@ -74,6 +76,11 @@ def _train(job: Job, trainer: Any, resume: checkpoints.Saved | None) -> None:
     # Asked in the very last step: everything is done, so it may finish.
     if job.stop.asked and trainer.state.global_step < trainer.state.max_steps:
         raise Stopped
+
+
+def _checkpoint_bytes(model: Any) -> int:
+    """About what the first checkpoint will take: trained weights and two averages of each."""
+    return sum(3 * p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
 
 
 def _resume(job: Job, trainer: Any) -> checkpoints.Saved | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ from ftui.trainer.progress import Progress
 
 MEMORY_SECONDS = 1.0
 """Memory events are at least this far apart."""
+SLOW_LOADER_SHARE = 0.2
+SLOW_LOADER_SECONDS = 30.0
+"""A loader is slow where it takes this share of the time, once this many seconds have shown it."""
 
 
 @contextlib.contextmanager
@@ -107,6 +111,12 @@ class Watched:
             self.last_rows, self.narrator.new_step = [], False
         self.last_rows += numbers
 
+    def get_batch_samples(self: Any, *args: Any, **kwargs: Any) -> Any:
+        began = time.perf_counter()
+        samples = super().get_batch_samples(*args, **kwargs)  # type: ignore[misc]
+        self.narrator.loading += time.perf_counter() - began
+        return samples
+
     # -- guards -------------------------------------------------------------------------------------------------------
 
     def _clip_grad_norm(self: Any, model: Any) -> Any:
@@ -152,16 +162,22 @@ class Watched:
             checkpoints.refuse_full_disk(folder, self.narrator.checkpoint_bytes, reserve, step)
             checkpoints.begin(folder, step)
         self.accelerator.wait_for_everyone()
-        self.save_model(str(temporary), _internal_call=True)
-        self._save_optimizer_and_scheduler(str(temporary))
-        self._save_scaler(str(temporary))
-        self._save_rng_state(str(temporary))
-        self.accelerator.wait_for_everyone()
+        try:
+            self.save_model(str(temporary), _internal_call=True)
+            self._save_optimizer_and_scheduler(str(temporary))
+            self._save_scaler(str(temporary))
+            self._save_rng_state(str(temporary))
+            self.accelerator.wait_for_everyone()
+            if first:
+                self.state.save_to_json(str(temporary / TRAINER_STATE_NAME))
+                self.progress.seconds = self.narrator.seconds()
+                self.progress.finished = step >= self.state.max_steps or self.narrator.stopped_early
+                saved = checkpoints.seal(temporary, step, self.progress.to_mapping())
+        except BaseException:
+            # Half a checkpoint on a full disk would keep it full.
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         if first:
-            self.state.save_to_json(str(temporary / TRAINER_STATE_NAME))
-            self.progress.seconds = self.narrator.seconds()
-            self.progress.finished = step >= self.state.max_steps or self.narrator.stopped_early
-            saved = checkpoints.seal(temporary, step, self.progress.to_mapping())
             best = self.progress.best_step
             checkpoints.retain(folder, job.plan.train.keep_checkpoints, best)
             self.narrator.checkpoint_bytes = saved.size_bytes
@@ -213,7 +229,13 @@ class Narrator(TrainerCallback):
         self.checkpoint_bytes = 0
         self.started = time.monotonic()
         self.step_started = 0.0
-        self.waited: list[float] = []
+        self.steps = 0
+        """Since the last word about steps; so are the seconds below."""
+        self.loading = 0.0
+        self.computing = 0.0
+        self.spent = [0.0, 0.0]
+        """Seconds of loading and of everything, in this attempt."""
+        self.told_slow_loader = False
         self.tokens_before = 0
         self.memory_told = 0.0
         self.stopped_early = False
@@ -237,7 +259,8 @@ class Narrator(TrainerCallback):
         self.new_step = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.waited.append(time.perf_counter() - self.step_started)
+        self.computing += time.perf_counter() - self.step_started
+        self.steps += 1
         guards.refuse_dead_adapter(self.trainer, state.global_step)
         last = state.global_step >= state.max_steps
         if last and args.eval_strategy != "no":
@@ -256,7 +279,7 @@ class Narrator(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if not logs or "loss" not in logs:
             return
-        seconds = sum(self.waited)
+        seconds = self.loading + self.computing
         done = int(logs.get("num_tokens", 0))
         new = done - self.tokens_before
         self.tokens_before = done
@@ -267,9 +290,10 @@ class Narrator(TrainerCallback):
             if key not in _NOT_METRICS and isinstance(value, int | float)
         }
         if seconds:
-            metrics["step_seconds"] = seconds / len(self.waited)
+            metrics["step_seconds"] = seconds / self.steps
             metrics["tokens_per_second"] = new / seconds
-        self.waited = []
+        self._watch_loader(state.global_step)
+        self.steps, self.loading, self.computing = 0, 0.0, 0.0
         self.trainer.progress.note_loss(state.global_step, logs["loss"])
         self.job.emit(
             Step(
@@ -293,13 +317,23 @@ class Narrator(TrainerCallback):
         self.job.emit(Eval(step, round(state.epoch or 0.0, 4), progress.tokens, told))
         if progress.note_evaluation(step, told):
             control.should_save = True
-        for alert in progress.alerts():
+        for alert in progress.alerts(self.job.plan.eval.margin):
             self.job.emit(alert)
         patience = self.job.plan.train.early_stopping_patience
         if step and patience and progress.evaluations_since_best() >= patience:
             words = f"{progress.metric} has not become better for {patience} evaluations; the best was step"
             self.job.warn("early_stopping", f"{words} {progress.best_step}. Training stops here.", step=step)
             control.should_training_stop = control.should_save = self.stopped_early = True
+
+    def _watch_loader(self, step: int) -> None:
+        """Say so, once, where the training waits for its rows."""
+        self.spent[0] += self.loading
+        self.spent[1] += self.loading + self.computing
+        share = self.spent[0] / self.spent[1] if self.spent[1] else 0.0
+        if not self.told_slow_loader and self.spent[1] > SLOW_LOADER_SECONDS and share > SLOW_LOADER_SHARE:
+            self.told_slow_loader = True
+            words = f"{share:.0%} of the time goes into waiting for rows."
+            self.job.warn("slow_loader", words, "Give it data.workers, or a faster disk.", step)
 
     def tell_memory(self, step: int) -> None:
         """Report what the training holds now, at most once a second."""

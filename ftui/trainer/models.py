@@ -125,6 +125,7 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
             "model.dtype": weights_dtype(plan),
             "train.precision": precision_of(plan),
             "train.attention": model.config._attn_implementation,
+            "train.loss": "fused" if torch.cuda.is_available() else "chunked",
             "device": str(model.device),
         }
     )

@@ -69,14 +69,15 @@ class Progress:
         """Evaluations after the best one."""
         return sum(1 for entry in self.evaluations if self.best_step is not None and entry["step"] > self.best_step)
 
-    def alerts(self) -> list[Alert]:
-        """What the curves say now and have not said before."""
+    def alerts(self, forgetting_margin: float) -> list[Alert]:
+        """What the curves say now and have not said before. Rewarded training has no loss that means something."""
+        has_loss = self.metric == "eval_loss"
         curves = Curves(
-            train=self.losses,
-            held_out=_series(self.evaluations, "eval_loss"),
+            train=self.losses if has_loss else (),
+            held_out=_series(self.evaluations, "eval_loss") if has_loss else (),
             general=_series(self.evaluations, "probe_loss"),
         )
-        new = [alert for alert in findings(curves) if alert.code not in self.told]
+        new = [alert for alert in findings(curves, forgetting_margin) if alert.code not in self.told]
         self.told += [alert.code for alert in new]
         return new
 

@@ -20,7 +20,7 @@ from ftui.trainer.job import Job, read_rows, write_json
 IGNORED = -100
 """The label of a token that is not trained."""
 PREVIEW_ROWS = 20
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Part of the fingerprint: raise it when columns or rendering change their meaning."""
 NAMED_ROWS = 5
 
@@ -67,7 +67,7 @@ def tokenised(job: Job, tokenizer: Any, name: str) -> Any | None:
 
     Columns by task: input_ids and labels (sft, text); prompt_ids, chosen_ids and rejected_ids (dpo, orpo);
     chosen_ids and rejected_ids with the prompt in both (reward); prompt_ids, completion_ids and label (kto); prompt and
-    the row's other columns (grpo, rloo). Always `row`, the 0-based number of the row in its file.
+    row_json, the row itself (grpo, rloo). Always `row`, its 0-based number in the file, and `length` in tokens.
     Raises TrainerError where no row is left, or a row is too long and the plan says refuse.
     """
     from datasets import Dataset
@@ -155,7 +155,8 @@ def _write_tokens(job: Job, tokenizer: Any, name: str, source: Path, arrow: Path
             if rendered is None:
                 continue
             _count(rendered, tally)
-            writer.write({**make(rendered, row), "row": number})
+            length = max(len(side.ids) for side in rendered)
+            writer.write({**make(rendered, row), "row": number, "length": length})
             if len(preview) < PREVIEW_ROWS:
                 preview.append({"row": number, "sides": [_preview(side, tokenizer) for side in rendered]})
         if tally.kept == 0:
@@ -308,7 +309,8 @@ def _report(job: Job, name: str, tally: Tally) -> None:
 def _nothing_left(source: Path, tally: Tally) -> TrainerError:
     if tally.refused:
         why = f"the chat template refuses every row: {tally.refused_why}"
-        hint = "Set model.chat_template, or use a model that was tuned for chat."
+        plain = Path(__file__).with_name("templates") / "plain.jinja"
+        hint = f"Set model.chat_template ({plain} suits any base model), or use a model that was tuned for chat."
     elif tally.too_long:
         why, hint = "no row fits into data.max_length_tokens", "Raise data.max_length_tokens."
     else:

@@ -28,7 +28,10 @@ def run_and_report(folder: Path, emitter: Emitter) -> int:
         plan = read_plan(folder)
         refuse_conflicts(plan)
         job = Job(folder, folder, plan, emitter, stop, base=model_folder(plan))
+        from ftui.trainer.quiet import quieten
         from ftui.trainer.stages import train_stages
+
+        quieten()
 
         summary = train_stages(job)
     except (Stopped, KeyboardInterrupt):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from dataclasses import fields
 from typing import Any
 
 from ftui.core.plan import SCHEMA_VERSION, to_mapping
+from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job, write_json
 from ftui.trainer.models import precision_of
 
@@ -25,6 +27,13 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
     # Without held-out rows there is no evaluation to save at.
     save_every = train.save_every_steps or eval_every
     on_gpu = torch.cuda.is_available()
+    if train.optimizer.endswith("8bit") and not on_gpu:
+        raise TrainerError(
+            "This optimizer needs a GPU", f"train.optimizer is {train.optimizer}", "Use adamw_torch on a CPU."
+        )
+    if train.kernels == "liger" and not (on_gpu and importlib.util.find_spec("liger_kernel")):
+        why = "liger-kernel is not installed" if on_gpu else "they run on GPUs only"
+        raise TrainerError("Liger's kernels cannot be used", f"train.kernels is liger: {why}", "Use torch.")
     job.effective.update(
         {
             "train.steps_total": steps,
@@ -50,6 +59,7 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
         "fp16": precision == "fp16-mixed",
         "gradient_checkpointing": train.gradient_checkpointing,
         "torch_compile": train.compile,
+        "use_liger_kernel": train.kernels == "liger",
         "seed": train.seed,
         "logging_steps": train.log_every_steps,
         "logging_first_step": True,
@@ -70,6 +80,23 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
         "disable_tqdm": True,
         "neftune_noise_alpha": job.plan.method.neftune_alpha,
     }
+
+
+def refuse_other_sharding(job: Job, trainer: Any) -> None:
+    """Raise where the launcher did not give the sharding that the plan asks for; note what it gave."""
+    given = "fsdp" if trainer.is_fsdp_enabled else "zero" if trainer.is_deepspeed_enabled else "ddp"
+    if trainer.args.world_size == 1:
+        given = "none"
+    job.effective["train.sharding"] = given
+    if job.is_sharded and not job.plan.train.sharding.startswith(given):
+        import torch
+
+        why = "it needs GPUs" if not torch.cuda.is_available() else "the run was started in another way"
+        raise TrainerError(
+            "The model is not shared as asked",
+            f"train.sharding is {job.plan.train.sharding}, and the processes run as {given}: {why}",
+            "Use train.sharding ddp, or start the run with `ftui train`.",
+        )
 
 
 def steps_total(job: Job, rows: int) -> int:

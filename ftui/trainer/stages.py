@@ -12,6 +12,7 @@ import gc
 import json
 import re
 import shutil
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,12 +103,18 @@ def _led(plan: Plan, made: Lineage) -> Plan:
 
 
 def _take_run_data(stage: Job) -> None:
-    """A stage without rows of its own trains on the run's."""
-    if stage.is_first_process and not (stage.folder / "data" / "train.jsonl").is_file():
-        (stage.folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
+    """A stage without rows of its own trains on the run's. Returns when its rows are there, in every process."""
+    data, ready = stage.folder / "data", stage.folder / "data" / ".ready"
+    if not stage.is_first_process:
+        while not ready.is_file():
+            time.sleep(0.1)
+        return
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (data / "train.jsonl").is_file():
         for name in ("train.jsonl", "eval.jsonl"):
             if (stage.run_folder / "data" / name).is_file():
-                shutil.copyfile(stage.run_folder / "data" / name, stage.folder / "data" / name)
+                shutil.copyfile(stage.run_folder / "data" / name, data / name)
+    ready.touch()
 
 
 def _score_rows(job: Job, policies: list[int]) -> Path:

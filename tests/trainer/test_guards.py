@@ -138,6 +138,8 @@ def test_overlong_rows_by_policy(make_run: MakeRun) -> None:
         ({"model.path": "/nowhere"}, "No such model", "/nowhere"),
         ({"train.attention": "flash"}, "Flash attention cannot be used", "flash"),
         ({"train.precision": "fp16-mixed"}, "This precision needs a GPU", "fp16"),
+        ({"train.optimizer": "paged_adamw_8bit"}, "This optimizer needs a GPU", "paged_adamw_8bit"),
+        ({"train.kernels": "liger"}, "Liger's kernels cannot be used", "train.kernels"),
         ({"method.technique": "full", "method.dora": True}, "contradicts itself", "method.dora"),
     ],
 )

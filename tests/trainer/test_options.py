@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,24 @@ def test_prompts_with_completions_train_the_completion(make_run: MakeRun) -> Non
     assert trained == rows[0]["completion"] + "<|im_end|>"
 
 
+def test_a_base_model_gets_a_plain_template_that_is_saved_with_it(
+    make_run: MakeRun, tiny_model: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_model, base)
+    (base / "chat_template.jinja").unlink()
+    bare = make_run(chat_rows(8, 1), name="bare", model=base)
+    assert train(bare) == 1
+    hint = events_of(bare)[-1].hint
+    plain = next(word.strip("(") for word in hint.split() if word.endswith("plain.jinja"))
+    run = make_run(chat_rows(160, 1), chat_rows(24, 2), model=base, **LEARNING, **{"model.chat_template": plain})
+    assert accuracy(run) > 0.6
+    assert (run / "model" / "chat_template.jinja").read_text() == Path(plain).read_text()
+    preview = json.loads((run / "data" / "preview.json").read_text())["rows"][0]["sides"][0]
+    trained = "".join(token["text"] for token in preview["tokens"] if token["trained"])
+    assert trained == chat_rows(160, 1)[0]["messages"][1]["content"] + "<|im_end|>"
+
+
 def test_last_answer_only_and_message_weights(make_run: MakeRun) -> None:
     two = [
         {"messages": [*first["messages"], *second["messages"]]}
@@ -236,8 +255,6 @@ def test_a_halved_learning_rate_holds_after_a_rewind(make_run: MakeRun) -> None:
         },
     )
     assert train(run) == 0
-    import shutil
-
     shutil.rmtree(run / "checkpoints" / "step-10")
     (run / "overrides.json").write_text(json.dumps({"train.learning_rate": 2.5e-3}))
     before = len(events_of(run, Step))
@@ -251,8 +268,6 @@ def test_a_smaller_micro_batch_keeps_the_data_order(make_run: MakeRun) -> None:
     run = make_run(chat_rows(60, 1), **settings)
     assert train(run) == 0
     losses = [event.metrics["loss"] for event in events_of(run, Step)]
-    import shutil
-
     shutil.rmtree(run / "checkpoints" / "step-8")
     (run / "overrides.json").write_text(json.dumps({"train.micro_batch": 2, "train.accumulation": 4}))
     assert train(run) == 0
