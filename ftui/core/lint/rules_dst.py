@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from ftui.core.lint.language import language_of
 from ftui.core.lint.model import Context, Facts, Reporter, Row, Rule, Severity
 from ftui.core.text import plural
 
@@ -94,6 +95,10 @@ MIN_EVAL_ROWS = 20
 MAX_LABELS = 50
 MAX_LABEL_CHARACTERS = 40
 _COUNTED_LABELS = 400
+OPENING_CHARACTERS = 16
+_COUNTED_OPENINGS = 2000
+_ALL_SAMPLED, _SAMPLE_EVERY = 256, 64
+"""The language of the first 256 rows of a stretch is looked at, then of every 64th."""
 SOURCE_COLUMNS = ("source", "dataset", "category", "origin")
 
 
@@ -109,6 +114,10 @@ class Totals:
         self.multi_turn = 0
         self.with_tools = 0
         self.thinking = 0
+        self.languages: Counter[str] = Counter()
+        """Of a sample of the rows."""
+        self.openings: Counter[str] = Counter()
+        """First characters of long answers."""
         self.styles: dict[str, list[int]] = {}
         """source -> [rows, answers with bullets, answers that end in a full stop]."""
 
@@ -121,6 +130,8 @@ class Totals:
         self.multi_turn += later.multi_turn
         self.with_tools += later.with_tools
         self.thinking += later.thinking
+        self.languages.update(later.languages)
+        self.openings.update(later.openings)
         for source, counts in later.styles.items():
             mine = self.styles.setdefault(source, [0, 0, 0])
             self.styles[source] = [a + b for a, b in zip(mine, counts, strict=True)]
@@ -140,6 +151,14 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         if label != totals.last_label:
             totals.label_changes += 1
             totals.last_label = label
+    if len(answer) > MAX_LABEL_CHARACTERS:
+        opening = answer[:OPENING_CHARACTERS]
+        if opening in totals.openings or len(totals.openings) < _COUNTED_OPENINGS:
+            totals.openings[opening] += 1
+    if totals.rows <= _ALL_SAMPLED or totals.rows % _SAMPLE_EVERY == 0:
+        language = language_of(row.joined)
+        if language:
+            totals.languages[language] += 1
     if len(turns) - start > 1 and row.conversation:
         totals.multi_turn += 1
     if row.tools is not None:
@@ -182,6 +201,9 @@ def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> 
     _steps(report, context, facts.rows)
     _modes(totals, report)
     _styles(totals, report)
+    _languages(totals, report)
+    _same_openings(totals, report, facts)
+    _lengths(report, facts)
 
 
 def _size(report: Reporter, rows: int) -> None:
@@ -261,3 +283,46 @@ def _styles(totals: Totals, report: Reporter) -> None:
                 "",
                 f"an answer {what} in {100 * high:.0f} % of {higher[:40]!r} and {100 * low:.0f} % of {lower[:40]!r}",
             )
+
+
+def _languages(totals: Totals, report: Reporter) -> None:
+    seen = totals.languages.total()
+    if seen < 20 or len(totals.languages) < 2:
+        return
+    ranked = totals.languages.most_common(6)
+    if ranked[1][1] >= 2:
+        table = ", ".join(f"{name} {100 * count / seen:.0f} %" for name, count in ranked)
+        report("DST805", "", f"of a sample of {seen:,} rows: {table}")
+
+
+def _same_openings(totals: Totals, report: Reporter, facts: Facts) -> None:
+    """How many answers refuse, and how many begin with the same characters."""
+    quality: Any = facts.state.get("QUA")
+    refusals = quality.refusals if quality is not None else 0
+    if totals.rows < 50:
+        return
+    if refusals > 0.1 * totals.rows and not totals.with_tools:
+        report(
+            "DST810", "", f"{refusals:,} answers of {totals.rows:,} rows refuse ({100 * refusals / totals.rows:.0f} %)"
+        )
+    opening, count = max(totals.openings.items(), key=lambda item: item[1], default=("", 0))
+    if count > 0.2 * totals.rows:
+        report("DST810", "", f"{count:,} of {totals.rows:,} answers begin the same ({100 * count / totals.rows:.0f} %)",
+               text=opening)  # fmt: skip
+
+
+def _lengths(report: Reporter, facts: Facts) -> None:
+    """The distribution of token lengths, and what the longest rows cost in padding."""
+    tokens: Any = facts.state.get("TOK")
+    lengths = sorted(tokens.lengths) if tokens is not None else []
+    if len(lengths) < 20:
+        return
+    median, most, longest = lengths[len(lengths) // 2], lengths[int(len(lengths) * 0.95)], lengths[-1]
+    tail = ""
+    if longest > 4 * most:
+        tail = f"; one row of {longest:,} makes its batch {longest / max(1, median):.0f} times as long as the median"
+    report(
+        "DST806",
+        "",
+        f"half of the rows have up to {median:,} tokens, 95 % up to {most:,}, the longest {longest:,}{tail}",
+    )

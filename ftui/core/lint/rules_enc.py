@@ -42,13 +42,13 @@ RULES: tuple[Rule, ...] = (
         "ENC106", "lone-surrogate", E, "A text holds half of a surrogate pair.",
         "An emoji was cut in two. Python reads the escape, but the text cannot be encoded: Arrow, tokenizers and"
         " print fail later, in the middle of a run.",
-        '{"text": "hi \\\\ud83d"}', '{"text": "hi 😀"}', "replace the half by U+FFFD", "unsafe",
+        '{"text": "hi \\ud83d"}', '{"text": "hi 😀"}', "replace the half by U+FFFD", "unsafe",
     ),
     Rule(
         "ENC107", "unusual-line-separators", _I, "Characters that some tools take for line ends.",
         "A bare carriage return, U+2028, U+2029 or NEL. Python's splitlines() and some editors break lines there, so"
         " that line numbers and row counts disagree between tools. ftui breaks lines at LF only.",
-        '{"text": "one\\u2028two"}', '{"text": "one\\\\ntwo"}', "write one row per LF-ended line", "safe", "bytes",
+        '{"text": "one\u2028two"}', '{"text": "one\\ntwo"}', "write one row per LF-ended line", "safe", "bytes",
     ),
 )  # fmt: skip
 

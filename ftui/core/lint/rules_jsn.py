@@ -80,7 +80,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "JSN214", "encoded-twice", E, "A row is a text that holds JSON.",
         "json.dumps was called twice. Readers see one long text instead of columns.",
-        '"{\\\\"text\\\\": \\\\"a\\\\"}"', '{"text": "a"}', "decode it once more", "safe",
+        '"{\\"text\\": \\"a\\"}"', '{"text": "a"}', "decode it once more", "safe",
     ),
     Rule(
         "JSN215", "python-repr", E, "The line is Python's str() of a dict, not JSON.",

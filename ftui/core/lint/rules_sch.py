@@ -90,7 +90,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "SCH312", "content-part-key", E, "Content parts keep their text under an unusual key.",
         "A text part is {\"type\": \"text\", \"text\": ...}; with \"value\" most trainers see an empty message.",
-        '{"type": "text", "value": "a"}', '{"type": "text", "text": "a"}', "rename the key to text", "safe",
+        '{"messages": [{"role": "user", "content": [{"type": "text", "value": "a"}]}]}',
+        '{"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]}',
+        "rename the key to text", "safe",
     ),
     Rule(
         "SCH313", "ignored-weight", W, "A weight is given where the trainer ignores it.",
