@@ -138,7 +138,8 @@ def _tiles(
         forward_workspace=tile,
         workspace_kind=LOGITS,
         grad_bytes=gradient,
-        grad_copy=shape.vocab_size * shape.embedding_width * 4 if gradient else 0,
+        # Summed in fp32, then narrowed.
+        grad_copy=shape.vocab_size * shape.embedding_width * 4 if 0 < gradient and recipe.trained == 2 else 0,
         holds=(normed,),
     )
 

@@ -13,7 +13,7 @@ from ftui.core.fit.report import MemoryReport
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import ModelShape
 from ftui.core.fit.sharding import shard
-from ftui.core.fit.step import Components, plan_step
+from ftui.core.fit.step import Components, Step, plan_step
 
 
 def predict_memory(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> MemoryReport:
@@ -21,21 +21,25 @@ def predict_memory(shape: ModelShape, request: FitRequest, gpu: Gpu | None = Non
 
     `gpu` tells which attention kernels there are, and how much cuBLAS sets aside.
     """
-    step = plan_step(shape, request, gpu)
+    return predict_step_memory(plan_step(shape, request, gpu), gpu)
+
+
+def predict_step_memory(step: Step, gpu: Gpu | None = None) -> MemoryReport:
+    """Like `predict_memory`, for a step that is planned already."""
     phases = shard(step, step_phases(step))
     totals = {name: sum(parts.values()) for name, parts in phases.items()}
     deciding = max(totals, key=lambda name: totals[name])
     resident = sum(phases["optimizer"].values()) - _passing(phases["optimizer"])
     return MemoryReport(
-        request=request,
-        shape=shape,
+        request=step.request,
+        shape=step.shape,
         components={name: size for name, size in phases[deciding].items() if size},
         phases=totals,
         deciding_phase=deciding,
         allocated_bytes=totals[deciding],
         resident_bytes=resident,
         trainable_params=step.states.trainable,
-        total_params=shape.total_params,
+        total_params=step.shape.total_params,
         assumptions=assumptions(step, gpu),
     )
 

@@ -108,7 +108,8 @@ class Candidate:
     memory: MemoryReport
     band: Band
     verdict: Verdict
-    speed: SpeedReport
+    speed: SpeedReport | None
+    """None where the GPU's arithmetic is not known."""
 
 
 @dataclass(frozen=True)
