@@ -27,10 +27,13 @@ sys.path.insert(0, str(ROOT))
 SECONDS_PER_FILE = 10.0
 MAX_SEED_BYTES = 200_000
 NAMES = ("a.jsonl", "a.json", "a.csv", "a.tsv", "a", "a.jsonl.gz", "a.parquet", "a.arrow", "a.jsonl.zst", "a.txt")
-PIECES = [b'{"messages": [', b'{"role": "user", "content": "', b'"}', b"]}", b"\n", b"\r\n", b"\0", b"\xff\xfe", b"\xef\xbb\xbf",
-          b"\\ud83d", b"NaN", b"1e999", b"9" * 400, b"[" * 300, b"{" * 300, b'"a": 1, "a": 2', b"\xe2\x80\xa8", b"\x1b]0;x\x07",
-          b"<|im_end|>", b"<think>", b"```", b"{{name}}", b"PAR1", b"ARROW1", b"\x1f\x8b\x08", b"<<<<<<< HEAD\n", b",", b";",
-          b"\t", b'"', b"'", b"null", b"true", b"-", b"\xf0\x9f\x98", b"\\u0000", b"sk-" + b"a1" * 20, b"%s" * 40]  # fmt: skip
+PIECES = [
+    b'{"messages": [', b'{"role": "user", "content": "', b'"}', b"]}", b"\n", b"\r\n", b"\0", b"\xff\xfe",
+    b"\xef\xbb\xbf", b"\\ud83d", b"NaN", b"1e999", b"9" * 400, b"[" * 300, b"{" * 300, b'"a": 1, "a": 2',
+    b"\xe2\x80\xa8", b"\x1b]0;x\x07", b"<|im_end|>", b"<think>", b"```", b"{{name}}", b"PAR1", b"ARROW1", b",", b";",
+    b"\x1f\x8b\x08", b"<<<<<<< HEAD\n", b"\t", b'"', b"'", b"null", b"true", b"-", b"\xf0\x9f\x98", b"\\u0000",
+    b"sk-" + b"a1" * 20, b"%s" * 40,
+]  # fmt: skip
 
 
 def seeds(corpora: list[Path]) -> list[bytes]:

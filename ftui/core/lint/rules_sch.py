@@ -123,10 +123,12 @@ class Totals:
         self.shapes: dict[tuple[str, ...], list[int]] = {}
         self.formats: dict[str, list[int]] = {}
         self.types: dict[tuple[str, str], list[int]] = {}
+        self.seen_plain = False
         self.plain_rows = 0
         """Plain rows (see Row.plain) after the first one: they bring no new column and no new type."""
 
     def merge(self, later: Totals, rows_before: int) -> None:
+        self.seen_plain = self.seen_plain or later.seen_plain
         self.plain_rows += later.plain_rows
         for key, (count, first) in later.shapes.items():
             _count(self.shapes, key, first + rows_before, count)
@@ -149,9 +151,11 @@ def _count(table: dict[Any, list[int]], key: Any, row: int, times: int = 1) -> b
 
 
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
-    if row.plain and _PLAIN_SHAPE in totals.shapes:
-        totals.plain_rows += 1
-        return
+    if row.plain:
+        if totals.seen_plain:
+            totals.plain_rows += 1
+            return
+        totals.seen_plain = True
     data, format = row.data, row.format
     shape = tuple(data)
     new = _count(totals.shapes, shape, row.index)

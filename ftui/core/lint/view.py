@@ -91,7 +91,7 @@ def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Forma
     """The view of `{"messages": [{"role", "content"}, ...]}` with known roles and texts; None when the row is not just
     that. Most rows of most files are, so this runs for millions."""
     messages = data.get("messages")
-    if type(messages) is not list or len(messages) > 64:
+    if type(messages) is not list or not 0 < len(messages) <= 64:
         return None
     turns: list[Turn] = []
     texts: list[str] = []
