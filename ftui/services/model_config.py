@@ -135,8 +135,11 @@ def cached_snapshot(model_id: str, cache: Path | None = None) -> Path | None:
     repo = (cache or hub_cache()) / f"models--{model_id.replace('/', '--')}"
     try:
         revision = (repo / "refs" / "main").read_text().strip()
-        if revision and (repo / "snapshots" / revision).is_dir():
-            return repo / "snapshots" / revision
+    except OSError:
+        revision = ""
+    if revision and (repo / "snapshots" / revision).is_dir():
+        return repo / "snapshots" / revision
+    try:
         snapshots = [path for path in (repo / "snapshots").iterdir() if path.is_dir()]
         return max(snapshots, key=lambda path: path.stat().st_mtime, default=None)
     except OSError:
