@@ -282,8 +282,8 @@ _JSON = st.recursive(
     max_leaves=14,
 )
 _COLUMN = st.sampled_from(
-    ["messages", "conversations", "prompt", "completion", "completions", "labels", "label", "text", "chosen", "rejected",
-     "instruction", "input", "output", "history", "system", "tools", "Text ", "input_ids", "_ftui_ignore", "images"]
+    ["messages", "conversations", "prompt", "completion", "completions", "labels", "label", "text", "chosen",
+     "rejected", "instruction", "input", "output", "history", "system", "tools", "Text ", "_ftui_ignore", "images"]
 )  # fmt: skip
 
 
