@@ -1,0 +1,212 @@
+"""One fit answer, from a model, a target and what the user asked for: recipe, memory, band, verdict, speed, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ftui.core.catalog.gpus import Gpu
+from ftui.core.fit.report import Band, Calibration, MemoryReport, Recommendation, SpeedReport, Verdict
+from ftui.core.fit.request import FitRequest
+from ftui.core.fit.shapes import ModelShape
+from ftui.errors import FtuiError
+from ftui.services.fit_target import Target
+
+DEFAULT_SEQ_LEN = 2048
+CPU_LIBRARY_BYTES = 700 * 2**20
+"""Python with torch, transformers, peft and trl loaded: measured 560 to 620 MiB of resident memory."""
+CPU_SLACK = 1.15
+"""Resident memory beside tensors on the CPU: the C allocator keeps what it freed. Estimate."""
+CPU_TILE_COPIES = 4
+"""fp32 tensors of one tile of logits that TRL's loss holds at a time where there is no Triton."""
+STACK = {"accumulates": True, "logits_held": False}
+"""How ftui's trainer differs from a bare training loop: it adds up gradients, and lets the logits go."""
+SEARCHED = ("micro_batch", "grad_checkpointing", "optimizer", "precision", "quant", "loss")
+"""Fields that the recommendation chooses: when one of them is given, only the way of tuning is left to choose."""
+
+
+@dataclass(frozen=True)
+class FitAnswer:
+    """Everything that `ftui fit` says."""
+
+    target: Target
+    request: FitRequest
+    memory: MemoryReport
+    band: Band
+    verdict: Verdict
+    speed: SpeedReport | None
+    recommendation: Recommendation | None = None
+    calibration: Calibration | None = None
+    source: str = "closed form"
+    """closed form, dry run or probe: what the memory was taken from."""
+
+
+def answer_fit(
+    shape: ModelShape,
+    target: Target,
+    given: Mapping[str, Any],
+    *,
+    rows: int | None = None,
+    calibration: Calibration | None = None,
+) -> FitAnswer:
+    """Predict what was asked, or recommend what was left open. `given` holds the FitRequest fields that were named.
+
+    Raises FtuiError for impossible values.
+    """
+    given = {**STACK, **given}
+    if "seq_len" not in given:
+        given["seq_len"] = min(DEFAULT_SEQ_LEN, shape.max_positions or DEFAULT_SEQ_LEN)
+    if target.is_cpu:
+        return _on_cpu(shape, target, given)
+    if "method" in given:
+        return predict(shape, target, _request(given, target.gpu), calibration)
+    if any(name in given for name in SEARCHED):
+        return _best_method(shape, target, given, calibration)
+    return _recommended(shape, target, given, rows, calibration)
+
+
+def predict(
+    shape: ModelShape, target: Target, request: FitRequest, calibration: Calibration | None = None
+) -> FitAnswer:
+    """Memory, band, verdict and speed of exactly this recipe."""
+    from ftui.core.fit.device import device_bytes, judge
+    from ftui.core.fit.memory import predict_memory
+
+    if target.is_cpu:
+        return _cpu_answer(shape, target, request)
+    memory = predict_memory(shape, request, target.gpu)
+    band = device_bytes(memory, target.gpu, calibration)
+    verdict = judge(band, target.free_bytes, memory)
+    speed = _speed(shape, request, target.gpu, calibration)
+    return FitAnswer(target, request, memory, band, verdict, speed, calibration=calibration)
+
+
+def _speed(
+    shape: ModelShape, request: FitRequest, gpu: Gpu, calibration: Calibration | None = None
+) -> SpeedReport | None:
+    from ftui.core.fit.speed import predict_speed
+
+    try:
+        return predict_speed(shape, request, gpu, calibration)
+    except FtuiError:
+        return None  # a GPU of which only the memory is known
+
+
+def _request(given: Mapping[str, Any], gpu: Gpu) -> FitRequest:
+    """The request with what was not said as ftui's trainer has it."""
+    low = "bf16" if gpu.bf16 else "fp16"
+    return FitRequest(**{"precision": f"{low}-mixed", "loss": "chunked", **given})
+
+
+def _recommended(
+    shape: ModelShape, target: Target, given: Mapping[str, Any], rows: int | None, calibration: Calibration | None
+) -> FitAnswer:
+    from ftui.core.fit.explain import DataFacts
+    from ftui.core.fit.recommend import recommend
+
+    base = _request(given, target.gpu)
+    data = DataFacts(rows=rows)
+    found = recommend(shape, target.gpu, target.free_bytes, data, base, calibration, gpus=base.gpus)
+    best = found.best
+    if best is None:
+        smallest = replace(base, method="qlora", quant="nf4-dq", micro_batch=1, grad_checkpointing=True)
+        return replace(predict(shape, target, smallest, calibration), recommendation=found)
+    return FitAnswer(target, best.request, best.memory, best.band, best.verdict, best.speed, found, calibration)
+
+
+def _best_method(
+    shape: ModelShape, target: Target, given: Mapping[str, Any], calibration: Calibration | None
+) -> FitAnswer:
+    """The least approximate method that fits with what was pinned; if none does, the one that needs least."""
+    methods = ("full", "lora", "qlora") if given.get("quant", "none") == "none" else ("qlora",)
+    answers = []
+    for method in methods:
+        answers.append(predict(shape, target, _request({**given, "method": method}, target.gpu), calibration))
+        if answers[-1].verdict.answer == "fits":
+            return answers[-1]
+    tight = [answer for answer in answers if answer.verdict.answer == "tight"]
+    return tight[0] if tight else min(answers, key=lambda answer: answer.band.expected)
+
+
+# ---- the CPU ----
+
+
+def _on_cpu(shape: ModelShape, target: Target, given: Mapping[str, Any]) -> FitAnswer:
+    """On the CPU ftui trains in fp32; the least approximate method whose memory fits into RAM is taken."""
+    methods = (given["method"],) if "method" in given else ("full", "lora", "qlora")
+    answer = None
+    for method in methods:
+        request = FitRequest(**{"precision": "fp32", "loss": "chunked", **given, "method": method})
+        answer = _cpu_answer(shape, target, request)
+        if answer.verdict.answer == "fits":
+            break
+    assert answer is not None
+    return answer
+
+
+def _cpu_answer(shape: ModelShape, target: Target, request: FitRequest) -> FitAnswer:
+    from ftui.core.fit.device import judge
+    from ftui.core.fit.memory import predict_memory
+
+    memory = predict_memory(shape, request, target.gpu)
+    tile = 0
+    if request.loss == "chunked":
+        tokens = min(request.micro_batch * request.seq_len, 4096)
+        tile = CPU_TILE_COPIES * tokens * min(shape.vocab_size, 32768) * 4
+    low = memory.allocated_bytes + tile + CPU_LIBRARY_BYTES
+    expected = int((memory.allocated_bytes + tile) * CPU_SLACK) + CPU_LIBRARY_BYTES
+    band = Band(low, expected, int(expected * 1.1), CPU_LIBRARY_BYTES)
+    verdict = judge(band, target.free_bytes, memory)
+    speed = _speed(shape, request, target.gpu)
+    if speed is not None:
+        words = ("a rough guess: CPUs differ widely",)
+        speed = replace(speed, low=speed.low / 3, high=speed.high * 3, reasons=words)
+    return FitAnswer(target, request, memory, band, verdict, speed)
+
+
+# ---- better sources of memory ----
+
+
+def with_dry_run(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
+    """The same answer with the memory that a dry run booked: the band moves with it."""
+    from ftui.core.fit.device import judge
+
+    memory = replace(
+        answer.memory,
+        components=dict(result["components"]),
+        phases=dict(result["phases"]),
+        deciding_phase=str(result["deciding_phase"]),
+        allocated_bytes=int(result["allocated_bytes"]),
+        resident_bytes=int(result["resident_bytes"]),
+        trainable_params=int(result["trainable_params"]),
+    )
+    shift = memory.allocated_bytes - answer.memory.allocated_bytes
+    band = replace(
+        answer.band, low=answer.band.low + shift, expected=answer.band.expected + shift, high=answer.band.high + shift
+    )
+    verdict = judge(band, answer.target.free_bytes, answer.memory)
+    return replace(answer, memory=memory, band=band, verdict=verdict, source="dry run")
+
+
+def with_probe(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
+    """The same answer with what was measured on this machine: device bytes and speed."""
+    from ftui.core.fit.device import judge
+
+    expected = int(result["device_bytes"])
+    low = int(result["allocated_bytes"] * 1.02) + int(result["context_bytes"])
+    band = Band(min(low, expected), expected, int(expected * 1.03), int(result["context_bytes"]))
+    verdict = judge(band, answer.target.free_bytes, answer.memory)
+    rate = float(result["tokens_per_second"])
+    speed = answer.speed
+    if speed is not None:
+        measured = ("measured on this machine",)
+        speed = replace(
+            speed,
+            tokens_per_second=rate,
+            low=rate * 0.9,
+            high=rate * 1.1,
+            step_seconds=result["step_seconds"],
+            reasons=measured,
+        )
+    return replace(answer, band=band, verdict=verdict, speed=speed, source="probe")

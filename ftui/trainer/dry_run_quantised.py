@@ -1,0 +1,114 @@
+"""bitsandbytes layers made from shapes alone. Its own weight class cannot exist without contents; everything else
+about these layers (forward, backward, quantisation state) is bitsandbytes' own code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ftui.errors import FtuiError
+
+BLOCK, NESTED_BLOCK = 64, 256
+"""Weights per scale, and scales per scale of scales (QLoRA, arXiv 2305.14314, section 3)."""
+
+
+def _bitsandbytes() -> Any:
+    try:
+        import bitsandbytes
+    except ImportError as missing:
+        raise FtuiError(
+            "QLoRA needs bitsandbytes", "it is not installed", "pip install 'ftui-wizard[train]'"
+        ) from missing
+    return bitsandbytes
+
+
+def _sizes(layer: Any) -> tuple[int, int]:
+    """(out_features, in_features) of a Linear, or of GPT-2's Conv1D, which holds the transpose."""
+    rows, columns = layer.weight.shape
+    return (rows, columns) if isinstance(layer, nn.Linear) else (columns, rows)
+
+
+def four_bit_layer(layer: Any, compute: torch.dtype, double: bool) -> nn.Module:
+    """An NF4 layer in place of `layer`: half a byte per weight, and its scales (quantised again if `double`)."""
+    bnb = _bitsandbytes()
+    from bitsandbytes.functional import QuantState
+
+    rows, columns = _sizes(layer)
+    count, device = rows * columns, layer.weight.device
+    scales = -(-count // BLOCK)
+    code = torch.empty(16, dtype=torch.float32, device=device)
+    state: dict[str, Any] = {
+        "shape": torch.Size((rows, columns)),
+        "code": code,
+        "blocksize": BLOCK,
+        "quant_type": "nf4",
+    }
+    if double:
+        outer = QuantState(
+            absmax=torch.empty(-(-scales // NESTED_BLOCK), dtype=torch.float32, device=device),
+            blocksize=NESTED_BLOCK,
+            code=torch.empty(256, dtype=torch.float32, device=device),
+            dtype=torch.float32,
+        )
+        state |= {"state2": outer, "offset": torch.empty((), dtype=torch.float32, device=device)}
+    absmax = torch.empty(scales, dtype=torch.uint8 if double else torch.float32, device=device)
+    made: Any = bnb.nn.Linear4bit.__new__(bnb.nn.Linear4bit)
+    nn.Module.__init__(made)
+    made.in_features, made.out_features = columns, rows
+    made.bias = layer.bias
+    made.weight = nn.Parameter(torch.empty((-(-count // 2), 1), dtype=torch.uint8, device=device), requires_grad=False)
+    made.weight.quant_state = QuantState(absmax=absmax, dtype=layer.weight.dtype, **state)
+    made.weight.compress_statistics, made.weight.quant_type = double, "nf4"
+    made.quant_state, made.quant_storage = made.weight.quant_state, torch.uint8
+    made.compute_dtype, made.compute_type_is_set = compute, True
+    made.support_avx512bf16_for_cpu = False
+    return made  # type: ignore[no-any-return]
+
+
+def int8_layer(layer: Any) -> nn.Module:
+    """An LLM.int8() layer in place of `layer`: one byte per weight and one fp32 scale per row."""
+    bnb = _bitsandbytes()
+    rows, columns = _sizes(layer)
+
+    class Linear8bit(bnb.nn.Linear8bitLt):  # type: ignore[misc]
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            device = layer.weight.device
+            self.in_features, self.out_features, self.bias = columns, rows, layer.bias
+            empty = torch.empty((rows, columns), dtype=torch.int8, device=device)
+            self.weight = nn.Parameter(empty, requires_grad=False)
+            self.scales = torch.empty(rows, dtype=torch.float32, device=device)
+            self.state = bnb.MatmulLtState()
+            self.state.threshold, self.state.has_fp16_weights = 6.0, False
+            self.index = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = _Int8.apply(x, self.weight, self.scales, self.bias)
+            return output
+
+    return Linear8bit()
+
+
+class _Int8(torch.autograd.Function):
+    """bitsandbytes' MatMul8bitLt: rows quantised on the way in, weights dequantised in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, weight: Any, scales: Any, bias: Any) -> Any:
+        half = x.to(torch.float16)
+        quantised = torch.empty(half.shape, dtype=torch.int8, device=x.device)
+        del half
+        ctx.save_for_backward(weight, scales)
+        ctx.dtype = x.dtype
+        total = torch.empty((*x.shape[:-1], weight.shape[0]), dtype=torch.int32, device=x.device)
+        output = x.new_empty((*x.shape[:-1], weight.shape[0]))
+        del total, quantised
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        weight, scales = ctx.saved_tensors
+        dense = weight.to(ctx.dtype) * scales.to(ctx.dtype).unsqueeze(1)
+        return torch.matmul(grad.to(ctx.dtype), dense), None, None, None
