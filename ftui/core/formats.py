@@ -155,7 +155,7 @@ def _chat_or_prompt(row: Mapping[str, Any], format: Format, task: str) -> Format
     if foreign_keys or format.columns[0][1] != "messages":
         format = _sharegpt(format)
     if len(row) > 1 and (task in ("grpo", "rloo") or not _BOOKKEEPING.issuperset(_extra(row, format))):
-        said = {message.get("role", message.get("from")) for message in messages if isinstance(message, Mapping)}
+        said = {str(message.get("role", message.get("from"))) for message in messages if isinstance(message, Mapping)}
         if said <= {"user", "human", "system", "developer"} and "label" not in row:
             return Format("prompt", "prompt", (("prompt", format.columns[0][1]),))
     return format

@@ -7,7 +7,7 @@ from ftui.core.lint.model import Rule, Severity
 
 E, W, I = Severity.ERROR, Severity.WARNING, Severity.INFO  # noqa: E741  (the table's own letters)
 
-_LONG = "word " * 400
+_LONG = "word " * 70
 _GOOD = chat("Where is it?", "It is here.")
 
 RULES: tuple[Rule, ...] = (

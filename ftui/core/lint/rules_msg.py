@@ -145,9 +145,10 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         role = turn.role
         if message is not None:
             if "role" in message:
-                if message["role"] not in _ROLES_AS_WRITTEN:
+                written = message["role"]
+                if type(written) is not str or written not in _ROLES_AS_WRITTEN:
                     _check_role(turn, message, report)
-                elif message["role"] in ("tool", "function"):
+                elif written in ("tool", "function"):
                     role = "tool"
             else:
                 _check_speaker(turn, message, report)
@@ -335,37 +336,48 @@ def _fix_role(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
 
 def _messages_at(row: dict[str, Any], pointer: str) -> tuple[list[Any], int]:
     """The list of messages that a pointer such as /messages/3/content goes through, and the index in it."""
-    column, index = pointer.split("/")[1:3]
-    messages = row[column.replace("~1", "/").replace("~0", "~")]
-    if not isinstance(messages, list):
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    messages = row.get(steps[0]) if len(steps) > 1 else None
+    if not isinstance(messages, list) or not steps[1].isdigit() or int(steps[1]) >= len(messages):
         raise LookupError(pointer)
-    return messages, int(index)
+    return messages, int(steps[1])
+
+
+def _role(message: Any) -> str:
+    """The standard role of a message as read, "" for what is no message."""
+    if not isinstance(message, dict):
+        return ""
+    return ROLES.get(str(message.get("role", message.get("from"))).strip().lower(), "")
 
 
 def _fix_same_role(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
     messages, index = _messages_at(row, pointer)
     before, here = messages[index - 1], messages[index]
-    key = content_key(here)
-    if isinstance(before.get(content_key(before)), str) and isinstance(here.get(key), str):
-        before[content_key(before)] = f"{before[content_key(before)]}\n\n{here[key]}"
+    if not isinstance(before, dict) or not isinstance(here, dict):
+        return row
+    first, second = before.get(content_key(before)), here.get(content_key(here))
+    if index > 0 and _role(before) == _role(here) and isinstance(first, str) and isinstance(second, str):
+        before[content_key(before)] = f"{first}\n\n{second}"
         del messages[index]
     return row
 
 
 def _fix_tail(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
     messages, _ = _messages_at(row, pointer)
-    while messages and ROLES.get(str(messages[-1].get("role", messages[-1].get("from"))).lower()) != "assistant":
-        messages.pop()
+    if any(_role(message) == "assistant" for message in messages):
+        while _role(messages[-1]) != "assistant":
+            messages.pop()
     return row
 
 
 def _fix_systems(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
     """Join every system message, in order, into one at the front."""
     messages, _ = _messages_at(row, pointer)
-    systems = [m for m in messages if ROLES.get(str(m.get("role", m.get("from"))).lower()) == "system"]
-    key = content_key(systems[0])
-    systems[0][key] = "\n\n".join(str(m.get(content_key(m)) or "").strip() for m in systems)
-    messages[:] = [systems[0], *[m for m in messages if not any(m is s for s in systems)]]
+    systems = [message for message in messages if _role(message) == "system"]
+    texts = [message.get(content_key(message)) for message in systems]
+    if systems and all(isinstance(text, str) for text in texts):
+        systems[0][content_key(systems[0])] = "\n\n".join(text.strip() for text in texts)
+        messages[:] = [systems[0], *[message for message in messages if _role(message) != "system"]]
     return row
 
 
@@ -373,6 +385,8 @@ def _fix_transcript(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
     messages, index = _messages_at(row, pointer)
     message = messages[index]
     key = content_key(message)
+    if not isinstance(message.get(key), str):
+        return row
     pieces = _SPEAKER_LINE.split(message[key])
     speaker = "from" if "from" in message else "role"
     names = ("human", "gpt") if speaker == "from" else ("user", "assistant")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftui.core.conversations import ROLES
+from ftui.core.conversations import role_of
 from ftui.core.lint.answers import OPENING
 from ftui.core.lint.examples import pair, rows
 from ftui.core.lint.model import (
@@ -470,7 +470,12 @@ def _fix_label(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
 
 def _cut_last_turn(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
     messages = row[pointer.split("/")[1]]
-    while messages and ROLES.get(str(messages[-1].get("role", messages[-1].get("from"))).lower()) == "assistant":
+    while (
+        isinstance(messages, list)
+        and messages
+        and isinstance(messages[-1], dict)
+        and role_of(messages[-1]) == "assistant"
+    ):
         messages.pop()
     return row
 

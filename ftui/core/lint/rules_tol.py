@@ -311,8 +311,10 @@ def _fix_ids(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
         return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
     for message in row[pointer.split("/")[1]]:
+        if not isinstance(message, dict):
+            continue
         for call in message.get("tool_calls") or []:
-            if isinstance(call.get("id"), str):
+            if isinstance(call, dict) and isinstance(call.get("id"), str):
                 call["id"] = short(call["id"])
         if isinstance(message.get("tool_call_id"), str):
             message["tool_call_id"] = short(message["tool_call_id"])

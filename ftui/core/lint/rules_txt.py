@@ -120,6 +120,8 @@ _SPECIAL = re.compile(
     r"<\|(?:[a-z0-9_]{2,32}|[A-Z_]{3,32})\|>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[/?INST\]|<</?SYS>>"
     r"|<｜[^｜<>]{1,40}｜>|\[(?:/?AVAILABLE_TOOLS|TOOL_CALLS|/?TOOL_RESULTS)\]|<end_of_utterance>"
 )
+_OPENING_TOKENS = frozenset({"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "[INST]",
+                             "<<SYS>>", "<|user|>", "<|assistant|>", "<|system|>"})  # fmt: skip
 _HTML = re.compile(
     r"</?(?:p|br|div|span|b|i|u|em|strong|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|img|font|pre|code|blockquote|hr"
     r"|sup|sub|script|style|a href=[^<>]{1,200})(?:\s[^<>]{0,200})?/?>|&(?:nbsp|amp|lt|gt|quot|apos|mdash|ndash"
@@ -262,7 +264,8 @@ def _check_special_tokens(row: Row, report: Reporter, context: Context) -> None:
     for turn in _turns(row):
         prose = without_code(turn.text)
         found = [each for each in _SPECIAL.finditer(prose) if not (about_html and each.group() in ("<s>", "</s>"))]
-        safety: Safety = "unsafe" if _SPECIAL.search(_trimmed(turn.text)) else "safe"
+        opens_a_turn = any(each.group() in _OPENING_TOKENS for each in found)
+        safety: Safety = "unsafe" if opens_a_turn or _SPECIAL.search(_trimmed(turn.text)) else "safe"
         if not found and own:
             found, safety = list(own.finditer(prose)), "none"
         if found:
@@ -357,7 +360,7 @@ _EATEN = {
 
 def _without_control(text: str) -> str:
     for character, pattern in _EATEN.items():
-        text = pattern.sub("\\f" if character == "\x0c" else "\\b", text)
+        text = pattern.sub(lambda _, letter="f" if character == "\x0c" else "b": f"\\{letter}", text)
     return _CONTROL.sub("", _ESCAPES.sub("", text))
 
 
