@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ftui.core.catalog.gpus import Gpu
 from ftui.core.fit.device import quick_band
@@ -52,12 +54,11 @@ def _smaller_model(shape: ModelShape, request: FitRequest, gpu: Gpu, budget: int
     from ftui.core.catalog.models import all_models
     from ftui.core.fit.shapes import shape_from_config
 
-    family = [
-        card
-        for card in all_models()
-        if card.config["model_type"] == shape.model_type and card.params_total < shape.total_params
-    ]
-    for card in sorted(family, key=lambda card: -card.params_total):
+    smaller = [card for card in all_models() if card.params_total < shape.total_params]
+    family = [card for card in smaller if card.config["model_type"] == shape.model_type]
+    # Models of one family have the same vocabulary.
+    family.sort(key=lambda card: (_vocabulary(card.config) != shape.vocab_size, -card.params_total))
+    for card in family:
         if _fits(shape_from_config(card.config), request, gpu, budget):
             return f"a smaller model: {card.id} fits with QLoRA"
     return ""
@@ -89,3 +90,7 @@ def _rented(shape: ModelShape, request: FitRequest, gpu: Gpu, budget: int) -> st
         if _fits(shape, replace(request, precision="bf16-mixed"), other, other.usable_bytes):
             return f"the smallest GPU commonly rented that would do: {other.name} ({gib(other.usable_bytes)})"
     return ""
+
+
+def _vocabulary(config: Mapping[str, Any]) -> int:
+    return int({**config, **config.get("text_config", {})}["vocab_size"])

@@ -139,7 +139,7 @@ def _tiles(
         workspace_kind=LOGITS,
         grad_bytes=gradient,
         # Summed in fp32, then narrowed.
-        grad_copy=shape.vocab_size * shape.embedding_width * 4 if 0 < gradient and recipe.trained == 2 else 0,
+        grad_copy=shape.vocab_size * shape.embedding_width * 4 if gradient > 0 and recipe.trained == 2 else 0,
         holds=(normed,),
     )
 
