@@ -39,7 +39,8 @@ def candidates(typed: str) -> list[Candidate]:
     samples = sorted((sample_data() / "tickets").glob("train*.jsonl"))
     shipped = [Candidate(path, "sample", _size(path)) for path in samples]
     found = _without_doubles([*recent, *_entries(Path.cwd(), name), *shipped])
-    return [candidate for candidate in found if name in str(candidate.path).lower()]
+    fitting = [candidate for candidate in found if name in str(candidate.path).lower()]
+    return sorted(fitting, key=lambda candidate: candidate.kind == "folder")
 
 
 def _entries(folder: Path, name: str) -> list[Candidate]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ftui.services.files import read_json, write_json
+from ftui.services.files import read_json, write_atomic
 from ftui.services.paths import home, make_private
 
 DRAFT_VERSION = 1
@@ -35,7 +36,7 @@ def save_draft(stage: str, field: str, state: dict[str, Any]) -> None:
     folder = make_private(drafts_folder())
     saved = datetime.now(UTC).isoformat(timespec="seconds")
     draft = {"schema_version": DRAFT_VERSION, "saved": saved, "stage": stage, "field": field, "state": state}
-    write_json(folder / "wizard.json", draft)
+    _write(folder / "wizard.json", draft)
 
 
 def load_draft() -> Draft | None:
@@ -75,4 +76,9 @@ def remember_file(path: Path) -> None:
     """Put a data file at the head of the recent ones. A disk that refuses is no reason to stop."""
     with contextlib.suppress(OSError):
         known = [str(path.absolute()), *(str(file) for file in recent_files() if file != path.absolute())]
-        write_json(make_private(drafts_folder()) / "recent.json", {"schema_version": 1, "files": known[:MOST_RECENT]})
+        _write(make_private(drafts_folder()) / "recent.json", {"schema_version": 1, "files": known[:MOST_RECENT]})
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    # In ASCII: a file name that is not UTF-8 holds lone surrogates, which UTF-8 cannot write.
+    write_atomic(path, json.dumps(value, indent=1) + "\n")

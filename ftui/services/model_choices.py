@@ -24,6 +24,7 @@ from ftui.services.hardware_host import hub_cache
 from ftui.services.hardware_snapshot import HardwareSnapshot
 from ftui.services.model_config import TINY, cached_snapshot, weights_state
 from ftui.services.model_config import find_model as locate
+from ftui.services.paths import sample_data
 from ftui.services.pretrained import SMOLLM2
 
 DEFAULT_SEQ_LEN = 1024
@@ -64,7 +65,8 @@ def model_choices(machine: HardwareSnapshot, seq_len: int) -> Iterator[ModelChoi
 
 
 def _local_ids() -> Iterator[str]:
-    yield TINY
+    if (sample_data() / "tiny-model" / "config.json").is_file():
+        yield TINY
     try:
         repos = sorted(hub_cache().glob("models--*"))
     except OSError:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -62,11 +63,12 @@ class FtuiApp(App[int]):
         *,
         ascii_only: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._first = first
         self.glyphs = ASCII if ascii_only or wants_ascii() else UNICODE
-        self.clock = clock
+        self.clock, self.monotonic = clock, monotonic
         self.farewell: list[str] = []
         """Lines for stderr once the screen is the shell's again."""
         self.crash: Exception | None = None
@@ -176,8 +178,8 @@ def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, ins
         raise FtuiError("This terminal cannot show screens", f"TERM is {os.environ.get('TERM') or 'not set'}", instead)
     app = FtuiApp(first, ascii_only=ascii_only)
     code = app.run(mouse=mouse)
-    for line in app.farewell[-1:]:
-        sys.stderr.write(line + "\n")
+    for line in [*app.farewell[-1:], app.wizard.farewell()]:
+        sys.stderr.write(line + "\n" if line else "")
     if app.crash is not None:
         raise app.crash
     return code or 0

@@ -131,25 +131,35 @@ def length_rows(lengths: Sequence[int], limit: int | None, width: int, glyphs: G
     if not lengths:
         return [(("No row could be counted.", "dim"),)]
     ordered = sorted(lengths)
-    step = max(1, int(nice_step(max(ordered[-1], limit or 0, 1), _BARS - 2)))
-    bars = [0] * (max(ordered[-1], limit or 0) // step + 1)
+    half, most_of, longest = ordered[len(ordered) // 2], ordered[(len(ordered) - 1) * 95 // 100], ordered[-1]
+    top = longest if longest <= 2 * most_of else most_of  # a few very long rows must not squeeze all others into a bar
+    step = max(1, int(nice_step(max(top, 1), _BARS - 2)))
+    bars = [0] * (top // step + 1)
     for length in ordered:
-        bars[length // step] += 1
-    most, label = max(bars), len(f"{step * len(bars):,}")
-    room = max(10, width - label - 14)
-    rows: list[Row] = []
-    for index, count in enumerate(bars):
-        beyond = limit is not None and index * step >= limit
-        if limit is not None and index and (index - 1) * step < limit <= index * step:
-            cut = f"{glyphs.dash * 2} longer rows are cut here: {limit:,} tokens "
-            rows.append(((cut.ljust(width - 1, glyphs.dash), "warn"),))
-        bar = glyphs.full * max(1 if count else 0, round(count / most * room))
-        mark = " cut" if beyond and count else ""
-        said = (f" {count:,}{mark}", "dim")
-        rows.append(((f"{index * step:>{label},} ", "dim"), (bar, "warn" if beyond else "bright"), said))
-    half, most_of = ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
+        bars[min(length // step, len(bars) - 1)] += 1
+    beyond = sum(length >= len(bars) * step for length in ordered)
+    bars[-1] -= beyond
+    over = sum(length > limit for length in ordered) if limit else 0
+    label = f"{len(bars) * step:,}+"
+    room = max(10, width - len(label) - 10)
+    rows: list[Row] = [
+        (
+            (f"{start * step:>{len(label)},} ", "dim"),
+            (glyphs.full * max(1 if count else 0, round(count / max(bars) * room)), "bright"),
+            (f" {count:,}", "dim"),
+        )
+        for start, count in enumerate(bars)
+    ]
+    if beyond:
+        rows.append(((f"{label:>{len(label)}} ", "dim"), (f"{beyond:,} up to {longest:,}", "text")))
+    if limit:
+        cut = f"{plural(over, 'row is', 'rows are')} longer than {limit:,} tokens and cut there"
+        none = f"no row is longer than the limit of {limit:,} tokens"
+        line: Row = ((f"{glyphs.dash * 2} {cut if over else none} ", "warn" if over else "ok"),)
+        place = limit // step + 1
+        rows.insert(min(place, len(bars)) if over else len(rows), line)
     total = plural(len(ordered), "row")
-    summary = f"{total}: half up to {half:,} tokens, 95 % up to {most_of:,}, longest {ordered[-1]:,}"
+    summary = f"{total}: half up to {half:,} tokens, 95 % up to {most_of:,}, longest {longest:,}"
     return [((summary, "text"),), *rows]
 
 

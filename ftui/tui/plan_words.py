@@ -128,7 +128,7 @@ def entry_row(entry: Entry, width: int, glyphs: Glyphs) -> Row:
     name_cells = 28 if width >= 90 else 25
     value_cells = max(12, min(34, (width - name_cells) // 3))
     mark = glyphs.point if entry.yours else " "
-    value = clip(written(entry.value), value_cells)
+    value = _clipped(written(entry.value), value_cells)
     reason = "your choice" if entry.yours else entry.reason or ("" if entry.value != default(entry.name) else "default")
     room = width - name_cells - value_cells - 4
     return (
@@ -139,12 +139,21 @@ def entry_row(entry: Entry, width: int, glyphs: Glyphs) -> Row:
     )
 
 
+def _clipped(value: str, cells: int) -> str:
+    """The value in so many cells; of a path the end, which tells it from others."""
+    shown = safe(value)
+    if len(shown) > cells and "/" in shown and " " not in shown:
+        return "…" + shown[1 - cells :]
+    return clip(value, cells)
+
+
 def about(entry: Entry) -> str:
     """What the field means, what it may be, and where its value comes from."""
     parts = [doc(entry.name)]
     if choices := _limits(entry.name).get("enum"):
         parts.append(f"Can be {', '.join(choices)}.")
-    parts.append(f"Default {written(default(entry.name))}.")
+    if usual := written(default(entry.name)):
+        parts.append(f"Default {usual}.")
     if entry.reason and not entry.yours:
         parts.append(f"Why {written(entry.value)}: {entry.reason}.")
     elif entry.yours:

@@ -111,10 +111,14 @@ def place_rows(run: Path) -> list[Row]:
     return [folder, *(((f"  {what:<16}", "dim"), (name, "text")) for what, name in found)]
 
 
-def next_rows(run: Path, verdict: Mapping[str, Any]) -> list[Row]:
+def next_rows(run: Path, verdict: Mapping[str, Any], status: str) -> list[Row]:
     """What to type next."""
     name = shlex.quote(run.name)
-    if verdict.get("verdict") == "DONT_SHIP":
+    if status in ("failed", "interrupted", "stopped", "paused"):
+        commands = [("go on with it", f"ftui runs resume {name}"), ("what happened", f"ftui watch {name}")]
+    elif status != "finished":
+        commands = [("its curves", f"ftui watch {name}"), ("stop it", f"ftui runs stop {name}")]
+    elif verdict.get("verdict") == "DONT_SHIP":
         commands = [("what does it say?", f"ftui chat {name}"), ("its curves", f"ftui watch {name}")]
     else:
         commands = [

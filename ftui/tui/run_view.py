@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from bisect import insort
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from ftui.core.events import (
@@ -33,7 +35,7 @@ SMOOTHINGS = (0.9, 0.97, 0.0, 0.6)
 _READABLE = tuple(range(1, SCHEMA_VERSION + 1))
 _ENVELOPE = frozenset({"schema_version", "time", "kind", "step", "steps_total", "epoch", "tokens"})
 _MOST_ALERTS, _MOST_SAMPLES = 200, 60
-_LONGEST_SAMPLE = 20_000
+_LONGEST_SAMPLE, _LONGEST_ALERT = 10_000, 1_000
 
 
 @dataclass
@@ -69,8 +71,9 @@ class RunView:
         self.step_seconds: deque[float] = deque(maxlen=60)
         self.gpus: dict[int, Device] = {}
         self.host: Device | None = None
+        self._first_memory: datetime | None = None
         self.trainer_bytes: dict[str, float] = {}
-        self.alerts: deque[Alert] = deque(maxlen=_MOST_ALERTS)
+        self._alerts: list[tuple[datetime, Alert]] = []
         self.samples: deque[Sample] = deque(maxlen=_MOST_SAMPLES)
         self.checkpoints: deque[Checkpoint] = deque(maxlen=50)
         self.best: Checkpoint | None = None
@@ -108,7 +111,7 @@ class RunView:
             self._steps([{**record, **step.metrics}])
             return
         self.event_count += 1
-        self._fold(stamped.event)
+        self._fold(stamped.event, stamped.time)
 
     def _steps(self, records: list[dict[str, Any]]) -> None:
         if not records:
@@ -140,7 +143,7 @@ class RunView:
 
     # -- folding
 
-    def _fold(self, event: Event) -> None:
+    def _fold(self, event: Event, time: datetime) -> None:
         match event:
             case Phase():
                 if event.name != self.phase.name:
@@ -154,12 +157,12 @@ class RunView:
                         self.latest[name] = value
                 self.changed.add("step")
             case Memory():
-                self._memory(event)
+                self._memory(event, time)
             case Sample():
                 self.samples.append(_shortened(event))
                 self.changed.add("samples")
             case Alert():
-                self.alerts.append(event)
+                self._alert(event, time)
                 self.changed.add("alerts")
             case Checkpoint():
                 self.checkpoints.append(event)
@@ -170,17 +173,19 @@ class RunView:
                 self.outcome = None
                 self.changed.add("phase")
                 if event.attempt > 1 or event.reason not in ("start", ""):
-                    self.alerts.append(_attempt_in_words(event))
+                    self._alert(_attempt_in_words(event), time)
                     self.changed.add("alerts")
             case Done() | Failed():
                 self.outcome = event
                 self.changed.add("phase")
                 if isinstance(event, Failed):
-                    self.alerts.append(Alert("error", event.reason, f"{event.title}: {event.message}", event.hint))
+                    said = Alert("error", event.reason, f"{event.title}: {event.message}", event.hint)
+                    self._alert(said, time)
                     self.changed.add("alerts")
 
-    def _memory(self, event: Memory) -> None:
-        seconds = (self.last_time - self.first_time).total_seconds() if self.last_time and self.first_time else 0.0
+    def _memory(self, event: Memory, time: datetime) -> None:
+        self._first_memory = self._first_memory or time
+        seconds = (time - self._first_memory).total_seconds()
         for gpu in filter(_is_mapping, event.gpus):
             index = int(_number(gpu.get("index"), len(self.gpus)))
             device = self.gpus.setdefault(index, Device(f"GPU {index}"))
@@ -203,6 +208,15 @@ class RunView:
         self.changed.add("memory")
 
     # -- derived
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The alerts of trainer and supervisor, by time, the newest last."""
+        return [alert for _, alert in self._alerts]
+
+    def _alert(self, alert: Alert, time: datetime) -> None:
+        insort(self._alerts, (time, _short_alert(alert)), key=itemgetter(0))
+        del self._alerts[:-_MOST_ALERTS]
 
     def smooth(self, share: float) -> None:
         """Draw the loss average anew with another smoothing (see SMOOTHINGS)."""
@@ -267,6 +281,12 @@ def _attempt_in_words(event: Attempt) -> Alert:
     where = f" from step {event.from_step}" if event.from_step else ""
     message = f"Attempt {event.attempt} started{where} ({event.reason}){': ' + changed if changed else ''}"
     return Alert("info", "attempt", message, step=event.from_step)
+
+
+def _short_alert(alert: Alert) -> Alert:
+    if len(alert.message) <= _LONGEST_ALERT and len(alert.hint) <= _LONGEST_ALERT:
+        return alert
+    return replace(alert, message=alert.message[:_LONGEST_ALERT], hint=alert.hint[:_LONGEST_ALERT])
 
 
 def _shortened(sample: Sample) -> Sample:

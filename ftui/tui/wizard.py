@@ -68,6 +68,11 @@ class Wizard:
             self.app.push_screen(screen)
         self.stage = stage
 
+    def farewell(self) -> str:
+        """What to say when the program is left in the middle of the walk."""
+        begun = self.stage and not self.state.run_path and self.state != WizardState()
+        return "Your draft is kept: `ftui`, then g, goes on where you were." if begun else ""
+
     def started(self) -> None:
         """A run was started from the draft: show it, and its result after it."""
         from pathlib import Path

@@ -71,6 +71,15 @@ def plan() -> Plan:
     )  # fmt: skip
 
 
+PREDICTION = {
+    "schema_version": 1,
+    "device": "NVIDIA GeForce RTX 4090",
+    "predicted_allocated_bytes": 9 * 2**30,
+    "predicted_device_bytes": {"low": 9 * 2**30, "expected": 10 * 2**30, "high": 12 * 2**30},
+    "verdict": "fits",
+    "reasons": ["10.0 GiB of 22.9 GiB free"],
+}
+
 MODELS = {
     "schema_version": 1,
     "device": "NVIDIA GeForce RTX 4090, 22.9 GiB free",

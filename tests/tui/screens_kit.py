@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_answers import fake_ask
+from fake_answers import PREDICTION, fake_ask
 from fake_runs import START
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled, WorkerFailed
 
 from ftui.tui.app import FtuiApp
 from ftui.tui.screens.train import TrainScreen
@@ -43,12 +44,15 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any] = fake_
 
     for name in ASKING:
         monkeypatch.setattr(import_module(f"ftui.tui.screens.{name}"), "ask", ask)
+    monkeypatch.setattr("ftui.services.prediction.predict", lambda plan, folder: PREDICTION)
 
 
-async def settle(pilot: Pilot[Any], seconds: float = 0.3) -> None:
+async def settle(pilot: Pilot[Any], seconds: float = 0.02) -> None:
     """Let workers and repaints come to rest."""
     await pilot.pause(seconds)
-    with contextlib.suppress(TimeoutError):  # a dialog that waits for an answer is a worker that does not end
+    with contextlib.suppress(
+        TimeoutError, WorkerFailed, WorkerCancelled
+    ):  # a dialog that waits for an answer is a worker that does not end
         await asyncio.wait_for(pilot.app.workers.wait_for_complete(), 5)
     await pilot.pause()
 

@@ -63,17 +63,17 @@ async def test_number_keys_bring_panes_and_f_gives_them_the_whole_room(tmp_path:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("8")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         panes = app.screen.query_one(Panes)
         assert SAMPLES in panes.shown() and "Prompt" in shown_text(app)
         await pilot.press("f")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert panes.shown() == [SAMPLES]
         await pilot.press("5")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert panes.shown() == [MEMORY]
         await pilot.press("escape")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert len(panes.shown()) > 2
 
 
@@ -82,10 +82,10 @@ async def test_samples_turn_with_the_arrows(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("8")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "4 of 4, step 120" in shown_text(app)
         await pilot.press("left")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "3 of 4, step 90" in shown_text(app)
 
 
@@ -101,7 +101,7 @@ async def test_freezing_holds_the_picture_and_loses_nothing(tmp_path: Path) -> N
         await pilot.pause(0.8)
         assert "FROZEN" in shown_text(app) and chart.plain == before
         await pilot.press("space")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert chart.plain != before and "step 20 of 40" in shown_text(app)
 
 
@@ -110,13 +110,13 @@ async def test_the_log_can_be_searched(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("slash")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert isinstance(app.focused, Input)
         await pilot.press(*"Step 11")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "11 of 120 lines" in shown_text(app)
         await pilot.press("escape")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "of 120 lines" not in shown_text(app) and isinstance(app.screen, TrainScreen)
 
 
@@ -194,7 +194,7 @@ async def test_states_are_told_apart_in_words(tmp_path: Path) -> None:
         run = make_run(tmp_path, name=f"20261122-04000{number}-x", status=status)
         app = watch_app(run.path)
         async with app.run_test(size=(80, 24)) as pilot:
-            await settle(pilot, 0.2)
+            await settle(pilot)
             assert words in shown_text(app).splitlines()[0]
 
 
@@ -226,7 +226,7 @@ async def test_panes_are_exported_as_drawings_tables_and_text(tmp_path: Path, ow
         await settle(pilot)
         for key in ("e", "7", "e", "9", "e"):
             await pilot.press(key)
-            await settle(pilot, 0.1)
+            await settle(pilot)
     folder = own_home / "exports" / "20261122-040000-tickets"
     assert {path.name for path in folder.iterdir()} == {"loss.svg", "loss.csv", "alerts.txt", "log.txt"}
     assert len((folder / "loss.csv").read_text().splitlines()) > 240
@@ -290,7 +290,7 @@ async def test_ascii_shows_no_other_character(tmp_path: Path) -> None:
         await settle(pilot)
         for key in ("8", "7", "question_mark"):
             await pilot.press(key)
-            await settle(pilot, 0.1)
+            await settle(pilot)
             rendered = app.screen._compositor.render_strips()
             filters = app.get_line_filters()
             for strip in rendered:
@@ -310,5 +310,5 @@ async def test_alerts_that_matter_are_counted_on_the_tab(tmp_path: Path) -> None
         await settle(pilot)
         assert "7 Alerts 2" in shown_text(app)
         await pilot.press("7")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "ERROR" in shown_text(app) and "Lower train.learning_rate." in shown_text(app)

@@ -83,7 +83,7 @@ async def test_every_row_of_the_list_opens_its_own_run(own_home: Path) -> None:
             if (option.id or "").startswith("run-"):
                 choices.highlighted = index
                 await pilot.press("enter")
-                await settle(pilot, 0.1)
+                await settle(pilot)
                 assert isinstance(app.screen, TrainScreen)
                 assert app.screen.feed.run.name in str(option.prompt)
                 await pilot.press("q")
@@ -146,7 +146,7 @@ async def test_lengths_and_trained_tokens_are_shown(tickets: Path) -> None:
         await opened(pilot, "data", data_file=str(tickets))
         await pilot.press("home")
         await settle(pilot)
-        assert "longer rows are cut here: 1,024 tokens" in shown_text(app)
+        assert "2 rows are longer than 1,024 tokens and cut there" in shown_text(app)
         await pilot.press("down")
         await settle(pilot)
         assert "31 of 96 tokens are trained" in shown_text(app) and "⟦{" in shown_text(app)
@@ -174,7 +174,7 @@ async def test_a_file_without_rows_cannot_be_gone_on_with(tickets: Path, monkeyp
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, "data", data_file=str(tickets))
         await pilot.press("ctrl+n")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert isinstance(app.screen, DataScreen) and "no readable row" in shown_text(app)
 
 
@@ -199,7 +199,7 @@ async def test_each_row_of_the_model_list_chooses_its_own_model(tickets: Path) -
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, "model", data_file=str(tickets))
             await pilot.press(*["down"] * index, "enter")
-            await settle(pilot, 0.1)
+            await settle(pilot)
             assert app.wizard.state.model_id == model["id"]
             assert isinstance(app.screen, PlanScreen)
 
@@ -211,10 +211,10 @@ async def test_models_are_found_by_parts_of_their_names_and_say_whether_they_fit
         text = shown_text(app)
         assert "fits with LoRA" in text and "tight with QLoRA" in text and "does not fit" in text
         await pilot.press(*"llama 70")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "Qwen3" not in shown_text(app) and "a base model" in shown_text(app)
         await pilot.press("enter")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert app.wizard.state.model_id == "meta-llama/Llama-3.1-70B"
         assert "does not fit this machine" in last_notice(app)
 
@@ -224,7 +224,7 @@ async def test_any_hub_id_or_folder_can_be_typed(tickets: Path) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, "model", data_file=str(tickets))
         await pilot.press(*"me/mine", "enter")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert app.wizard.state.model_id == "me/mine"
 
 
@@ -241,12 +241,12 @@ async def test_the_plan_is_proposed_with_reasons_and_changed_in_place(tickets: P
         choices = app.screen.query_one("#fields", OptionList)
         choices.highlighted = choices.get_option_index("train-micro_batch")
         await pilot.press("enter")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         field = app.screen.query_one(Input)
         assert field.value == "4"
         field.value = "many"
         await pilot.press("enter")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert "train.micro_batch must be integer, not text" in shown_text(app)
         field.value = "2"
         await pilot.press("enter")
@@ -254,7 +254,7 @@ async def test_the_plan_is_proposed_with_reasons_and_changed_in_place(tickets: P
         assert app.wizard.state.plan["train"]["micro_batch"] == 2
         assert app.wizard.state.changed == ["train.micro_batch"] and "1 of them yours" in shown_text(app)
         await pilot.press("d")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert app.wizard.state.plan["train"]["micro_batch"] == 4 and app.wizard.state.changed == []
 
 
@@ -263,9 +263,9 @@ async def test_escape_leaves_a_field_as_it_was(tickets: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "plan", data_file=str(tickets), model_id="tiny")
         await pilot.press("enter")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         await pilot.press(*"nonsense", "escape")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert isinstance(app.screen, PlanScreen) and not app.screen.editing
         assert app.wizard.state.changed == []
 
@@ -279,7 +279,7 @@ async def test_changes_survive_another_model(tickets: Path) -> None:
         choices = screen.query_one("#fields", OptionList)
         choices.highlighted = choices.get_option_index("train-epochs")
         await pilot.press("enter")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         screen.query_one(Input).value = "1"
         await pilot.press("enter")
         await settle(pilot)
@@ -382,7 +382,7 @@ async def test_stages_that_need_more_say_so(tickets: Path) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, "data")
         await pilot.press("alt+4")
-        await settle(pilot, 0.1)
+        await settle(pilot)
         assert isinstance(app.screen, DataScreen) and "Choose data and a model first" in shown_text(app)
 
 

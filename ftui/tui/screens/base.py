@@ -11,6 +11,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from ftui.core.text import safe
+
 if TYPE_CHECKING:
     from ftui.tui.app import FtuiApp
 
@@ -59,7 +61,7 @@ class FtuiScreen(Screen[Result]):
 
     def say(self, text: str, *, severity: str = "information") -> None:
         """Show a short notice. The text may come from outside."""
-        self.notify(text, severity=cast("Any", severity), markup=False)
+        self.notify(safe(text, newlines=True), severity=cast("Any", severity), markup=False)
 
 
 class Dialog(ModalScreen[Result]):
@@ -75,10 +77,17 @@ class Dialog(ModalScreen[Result]):
 
 
 class Plain(Static):
-    """A Static that never parses markup, whatever is put into it."""
+    """A Static that parses no markup and lets no control character through, whatever is put into it."""
 
     def __init__(self, text: str | Content = "", *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(text, markup=False, id=id, classes=classes)
+        super().__init__(_harmless(text), markup=False, id=id, classes=classes)
+
+    def update(self, content: Any = "", *, layout: bool = True) -> None:
+        super().update(_harmless(content), layout=layout)
+
+
+def _harmless(text: Any) -> Any:
+    return safe(text, newlines=True) if isinstance(text, str) else text
 
 
 def active_bindings(screen: Screen[Any]) -> list[tuple[str, str, str, bool]]:
@@ -89,7 +98,7 @@ def active_bindings(screen: Screen[Any]) -> list[tuple[str, str, str, bool]]:
             continue
         shown = screen.app.get_key_display(binding)
         key = (binding.action, binding.description)
-        if key in found:
+        if key in found and shown not in found[key][0].split():
             shown = f"{found[key][0]} {shown}"
         found[key] = (shown, binding.description, tooltip or binding.tooltip, enabled)
     return list(found.values())

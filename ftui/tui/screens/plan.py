@@ -27,7 +27,7 @@ from ftui.tui.widgets.field import Field
 from ftui.tui.widgets.lines import Lines, Row
 from ftui.tui.widgets.text_pane import as_content
 
-ASKS = "What the run will be made from. Enter changes a value; everything has a reason, and d brings it back."
+ASKS = "Every value has its reason. Enter changes one, d takes your change back."
 
 
 class PlanScreen(StageScreen):

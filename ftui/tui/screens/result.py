@@ -58,7 +58,7 @@ class ResultScreen(StageScreen):
                 "Base against tuned",
                 [*result_words.metric_rows(verdict), *result_words.forgotten_rows(verdict)],
             ),
-            ("next", "What to type next", result_words.next_rows(self.run.path, verdict)),
+            ("next", "What to type next", result_words.next_rows(self.run.path, verdict, feed.state.status)),
             ("places", "Where everything lies", result_words.place_rows(self.run.path)),
             ("samples", "Answers to held-out prompts", result_words.sample_rows(read_samples(self.run.path), glyphs)),
         ]

@@ -59,8 +59,7 @@ class TrainScreen(FtuiScreen[str]):
         self.overlays: list[tuple[str, RunView]] = []
         self.frozen = False
         self._loading = True
-        self._heard_at = time.monotonic()
-        self._stale: set[int] = set()
+        self._heard_at = 0.0
 
     def compose_body(self) -> Iterator[Widget]:
         yield Lines(id="status")
@@ -71,6 +70,7 @@ class TrainScreen(FtuiScreen[str]):
         self._panes = self.query_one(Panes)
         self._status, self._tabs = self.query_one("#status", Lines), self.query_one("#tabs", Lines)
         self._panes.pane(LOSS).body().focus()
+        self._heard_at = self.ftui.monotonic()
         self.feed.look(force=True)
         self._load()
         self.set_interval(TICK_SECONDS, self._tick)
@@ -100,7 +100,7 @@ class TrainScreen(FtuiScreen[str]):
             self._loading = True
             self._load()
         if self.feed.view.event_count != before:
-            self._heard_at = time.monotonic()
+            self._heard_at = self.ftui.monotonic()
         looked_anew = self.feed.look()
         changed = self.feed.view.event_count != before or looked_anew
         self._paint(panes_too=changed)
@@ -114,7 +114,7 @@ class TrainScreen(FtuiScreen[str]):
 
     def _paint(self, *, panes_too: bool) -> None:
         glyphs, width = self.ftui.glyphs, max(1, self._status.size.width)
-        silent = time.monotonic() - self._heard_at
+        silent = self.ftui.monotonic() - self._heard_at
         with self.app.batch_update():
             rows = run_words.status_rows(self.feed, self.ftui.clock(), silent, width, glyphs, self._notes())
             self._status.set_rows(rows)

@@ -168,7 +168,7 @@ def _figures(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple
 
 
 def _alerts(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
-    pane.query_one(TextPane).show(run_words.alert_rows(list(feed.view.alerts), glyphs))
+    pane.query_one(TextPane).show(run_words.alert_rows(feed.view.alerts, glyphs))
     pane.say(run_words.alert_count(feed))
 
 

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from ftui.core.text import safe
 from ftui.tui.screens.base import Plain
 
 Check = Callable[[str], str]
@@ -27,6 +28,10 @@ class PlainInput(Input):
             value, placeholder=placeholder, max_length=MOST_CHARACTERS, compact=True, id=id, classes=classes
         )
         self.cursor_blink = False
+
+    def validate_value(self, value: str) -> str:
+        """What is pasted or set is shown on a terminal, too: control characters become visible."""
+        return safe(value)
 
 
 class Field(Vertical):

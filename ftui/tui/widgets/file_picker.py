@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from ftui.core.text import clip, gib
+from ftui.core.text import clip, gib, safe
 from ftui.tui.screens.base import Plain
 from ftui.tui.widgets.field import PlainInput
 
@@ -74,7 +74,7 @@ class FilePicker(Vertical):
         super().__init__(id=id)
         self._find, self._glance, self._value = find, glance, value
         self._offers: list[Offer] = []
-        self._answer = 0
+        self._chosen = value  # as it is on the disk; the input shows it made safe
 
     def compose(self) -> ComposeResult:
         yield PlainInput(self._value, placeholder="path, or part of a file's name", id="path")
@@ -169,7 +169,9 @@ class FilePicker(Vertical):
         event.stop()
         typed = event.value.strip()
         offer = self._highlighted()
-        if (typed and any(character in typed for character in "*?[")) or (typed and Path(typed).expanduser().is_file()):
+        if typed and typed == safe(self._chosen):
+            self.post_message(self.Picked(self._chosen))
+        elif typed and (Path(typed).expanduser().is_file() or set(typed) & set("*?[")):
             self.post_message(self.Picked(typed))
         elif offer is not None:
             self._pick(offer)
@@ -181,7 +183,8 @@ class FilePicker(Vertical):
         field.value = _typed(offer)
         field.cursor_position = len(field.value)
         if offer.kind != "folder":
-            self.post_message(self.Picked(str(offer.path)))
+            self._chosen = str(offer.path)
+            self.post_message(self.Picked(self._chosen))
 
     def _highlighted(self) -> Offer | None:
         index = self.query_one(OptionList).highlighted

@@ -1,0 +1,141 @@
+"""Every action by keyboard: bindings that exist, tab orders without a trap, help and palette that are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_runs import make_run
+from screens_kit import answer_with, settle, watch_app, welcome_app
+from textual.binding import Binding
+from textual.widget import Widget
+
+from ftui.tui.app import FtuiApp
+from ftui.tui.screens.base import MOST_FOOTER_KEYS, KeyBar, active_bindings
+
+STAGES = ("decide", "data", "model", "plan", "result")
+EATEN = {"ctrl+s", "ctrl+z", "ctrl+a", "ctrl+b", "ctrl+enter", "ctrl+c"}
+"""Keys that terminals, tmux and screen keep for themselves."""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    answer_with(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    return make_run(tmp_path / "home" / "runs", status="finished", steps=300).path
+
+
+async def at(pilot: Any, place: str, run: Path, tmp_path: Path) -> FtuiApp:
+    """Bring the program to a screen."""
+    app: FtuiApp = pilot.app
+    await settle(pilot)
+    if place in STAGES:
+        app.wizard.state.data_file, app.wizard.state.model_id = str(tmp_path / "rows.jsonl"), "tiny"
+        app.wizard.state.run_path = str(run)
+        app.wizard.open(place)
+        await settle(pilot)
+    return app
+
+
+def made(place: str, run: Path) -> FtuiApp:
+    return watch_app(run) if place == "train" else welcome_app()
+
+
+PLACES = ("welcome", "train", *STAGES)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_tab_goes_round_through_every_widget_that_can_be_reached(place: str, run: Path, tmp_path: Path) -> None:
+    app = made(place, run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at(pilot, place, run, tmp_path)
+        chain = list(app.screen.focus_chain)
+        assert chain, "nothing can be focused"
+        app.screen.set_focus(chain[0])
+        await pilot.pause()
+        seen: list[Widget] = []
+        for _ in range(len(chain)):
+            assert app.focused is not None
+            seen.append(app.focused)
+            await pilot.press("tab")
+            await pilot.pause()
+        assert app.focused is chain[0], "tab does not come back to where it began"
+        assert {id(widget) for widget in seen} == {id(widget) for widget in chain}
+        await pilot.press("shift+tab")
+        assert app.focused is chain[-1]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_every_binding_has_an_action_a_name_and_a_key_that_arrives(place: str, run: Path, tmp_path: Path) -> None:
+    app = made(place, run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at(pilot, place, run, tmp_path)
+        for widget in [app, app.screen, *app.screen.walk_children(Widget)]:
+            if not type(widget).__module__.startswith("ftui."):
+                continue
+            ids = set()
+            for binding in type(widget).__dict__.get("BINDINGS", ()):
+                assert isinstance(binding, Binding) and binding.description and binding.id, binding
+                assert binding.id not in ids, f"{binding.id} twice"
+                ids.add(binding.id)
+                for key in binding.key.split(","):
+                    assert key not in EATEN, f"{key} does not arrive in every terminal"
+                name = re.split(r"[(]", binding.action)[0]
+                owner: Any = app if name.startswith("app.") else widget
+                assert hasattr(owner, f"action_{name.removeprefix('app.')}"), binding.action
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("place", PLACES)
+async def test_the_footer_has_few_keys_and_all_of_them_fit(
+    place: str, size: tuple[int, int], run: Path, tmp_path: Path
+) -> None:
+    app = made(place, run)
+    async with app.run_test(size=size) as pilot:
+        await at(pilot, place, run, tmp_path)
+        keys = list(app.screen.query_one(KeyBar).children)
+        assert 1 <= len(keys) <= MOST_FOOTER_KEYS
+        assert all(key.region.right <= size[0] for key in keys)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_the_palette_offers_every_action_that_help_lists(place: str, run: Path, tmp_path: Path) -> None:
+    app = made(place, run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at(pilot, place, run, tmp_path)
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        listed = {description for _, description, _, enabled in active_bindings(app.screen) if enabled}
+        assert listed <= offered
+        assert listed, "help would be empty"
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_any_key_may_be_pressed_while_a_screen_still_loads(place: str, run: Path, tmp_path: Path) -> None:
+    app = made(place, run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        if place in STAGES:
+            app.wizard.state.data_file, app.wizard.state.run_path = str(tmp_path / "rows.jsonl"), str(run)
+            app.wizard.open(place if place != "plan" else "model")
+        for key in ("down", "up", "tab", "space", "1", "m", "left", "right", "end", "home", "y", "plus", "minus"):
+            await pilot.press(key)
+        await settle(pilot)
+        assert app.is_running and app.crash is None
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "welcome"])
+async def test_escape_leads_back_to_the_first_screen(place: str, run: Path, tmp_path: Path) -> None:
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at(pilot, place, run, tmp_path)
+        if place == "train":
+            app.open_run(run)
+            await settle(pilot)
+        for _ in range(12):
+            if type(app.screen).__name__ == "WelcomeScreen":
+                break
+            await pilot.press("escape")
+            await settle(pilot)
+        assert type(app.screen).__name__ == "WelcomeScreen"
