@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
-# CSI, OSC/DCS/APC/PM/SOS strings (ended by BEL or ST, or never ended), and two-byte escapes; also their C1 forms.
-_ANSI = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]"
-)
-# What a terminal or a reader's eye would act on: C0 and C1 controls, bidi controls, zero-width and invisible
-# characters, line and paragraph separators, interlinear marks, tag characters, lone surrogates.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e0fff]"
-)
+# Compiled when first needed: most text is plain ASCII, and every command starts by importing this module.
+
+
+@cache
+def _ansi() -> re.Pattern[str]:
+    # CSI, OSC/DCS/APC/PM/SOS strings (ended by BEL or ST, or never ended), and two-byte escapes; also their C1 forms.
+    return re.compile(
+        r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+        r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+        r"|\x1b[ -/]*[0-~]"
+    )
+
+
+@cache
+def _unsafe() -> re.Pattern[str]:
+    # What a terminal or a reader's eye would act on: C0 and C1 controls, bidi controls, zero-width and invisible
+    # characters, line and paragraph separators, interlinear marks, tag characters, lone surrogates.
+    return re.compile(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f"
+        "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+        "\ud800-\udfff\U000e0000-\U000e0fff]"
+    )
+
+
 _JOINERS = "\u200c\u200d"
 
 
@@ -31,9 +43,9 @@ def safe(text: str, *, newlines: bool = False, tabs: bool = False) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    text = _ANSI.sub("", text)
+    text = _ansi().sub("", text)
     text = text.replace("\r", "\\r")
-    text = _UNSAFE.sub(lambda found: _visible(text, found), text)
+    text = _unsafe().sub(lambda found: _visible(text, found), text)
     if not newlines:
         text = text.replace("\n", "\\n")
     return text.expandtabs(4) if tabs else text.replace("\t", "\\t")
