@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-from writing.pretraining import documents
+from writing.pretraining import Document, documents, documents_with_json
 
 HERE = Path(__file__).parent
 PAD, BOS, START, END = "<|pad|>", "<|bos|>", "<|im_start|>", "<|im_end|>"
@@ -88,12 +88,14 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return model
 
 
-def blocks(tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def blocks(
+    tokenizer: PreTrainedTokenizerFast, texts: Iterator[Document]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Give token ids and loss weights, both (BLOCKS_PER_STEP, BLOCK_TOKENS), of documents put end to end."""
     size = BLOCKS_PER_STEP * BLOCK_TOKENS
     ids: list[int] = []
     weights: list[float] = []
-    for document in documents(Random(2)):
+    for document in texts:
         if isinstance(document, str):
             more = [*tokenizer(document).input_ids, tokenizer.eos_token_id]
             weights += [TEXT_WEIGHT] * len(more)
@@ -151,20 +153,27 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE / "tiny-model")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2000, help="of the first course: language, and reading messages")
+    parser.add_argument("--json-steps", type=int, default=600, help="of the second course: answers in JSON")
+    parser.add_argument("--from", dest="start", type=Path, help="a model that has had its first course")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
     started = time.perf_counter()
-    tokenizer = make_tokenizer()
-    model = make_model(tokenizer)
-    losses = pretrain(model, blocks(tokenizer), arguments.steps)
+    if arguments.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(arguments.start)
+        model = LlamaForCausalLM.from_pretrained(arguments.start, dtype=torch.float32)
+    else:
+        tokenizer = make_tokenizer()
+        model = make_model(tokenizer)
+        pretrain(model, blocks(tokenizer, documents(Random(2))), arguments.steps)
+    losses = pretrain(model, blocks(tokenizer, documents_with_json(Random(3))), arguments.json_steps)
     save(model, tokenizer, arguments.out)
     figures: dict[str, Any] = {
         "parameters": model.num_parameters(),
-        "tokens_read": arguments.steps * BLOCKS_PER_STEP * BLOCK_TOKENS,
+        "tokens_read": (arguments.steps + arguments.json_steps) * BLOCKS_PER_STEP * BLOCK_TOKENS,
         "final_loss": round(sum(losses[-25:]) / len(losses[-25:]), 3),
         "seconds": round(time.perf_counter() - started),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 from zlib import crc32
 
 from writing.customers import Case, bad_reply, case_stream, good_reply
-from writing.general import HEROES, THINGS, fact_paragraph, question, snippet, story
+from writing.general import HEROES, THINGS, fact_paragraph, question, small_record, snippet, story
 from writing.manuals import TOPICS, page
 from writing.shop import PRODUCTS
 
@@ -56,6 +57,52 @@ def documents(random: Random) -> Iterator[Document]:
             yield replied(random, next(cases))
         else:
             yield questioned(random, next(cases))
+
+
+def documents_with_json(random: Random) -> Iterator[Document]:
+    """The second course: half of the chats are answered in JSON, with the keys that the question names.
+
+    The keys and the order change from chat to chat, and they are never those of the tickets: what is learned is to
+    put what a message says under the names that were asked for.
+    """
+    cases = case_stream(random)
+    while True:
+        kind = random.random()
+        if kind < 0.5:
+            yield noted(random, next(cases))
+        elif kind < 0.6:
+            yield json.dumps(small_record(random))
+        elif kind < 0.8:
+            yield general_chat(random)
+        elif kind < 0.85:
+            yield replied(random, next(cases))
+        else:
+            yield questioned(random, next(cases))
+
+
+NOTE_KEYS = {
+    "product": ("thing", "device", "item", "about", "what"),
+    "category": ("team", "desk", "topic", "kind", "for"),
+    "priority": ("speed", "urgency", "hurry", "when", "level"),
+    "summary": ("point", "note", "trouble", "issue", "short"),
+}
+NOTE_REQUESTS = (
+    "Write that down as JSON with the keys {keys}.",
+    "Answer with one JSON object: {keys}.",
+    "Give {keys} as JSON and nothing else.",
+)
+
+
+def noted(random: Random, case: Case) -> Document:
+    """A customer's message, and what it says as a JSON object with keys that the request names."""
+    said = case.ticket()
+    fields = random.sample(list(NOTE_KEYS), random.randint(2, 4))
+    names = {field: random.choice(NOTE_KEYS[field]) for field in fields}
+    asked = random.choice(NOTE_REQUESTS).format(keys=", ".join(names.values()))
+    answer = json.dumps({names[field]: said[field] for field in fields})
+    if random.random() < 0.5:
+        return [turn("system", asked), turn("user", case.text), turn("assistant", answer)]
+    return [turn("user", f"{case.text}\n\n{asked}"), turn("assistant", answer)]
 
 
 def general_chat(random: Random) -> Document:
