@@ -181,12 +181,13 @@ def test_the_tiny_model_reads_writes_and_marks_its_answers() -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(MODEL)
     assert model.dtype == torch.float32
     assert model.config.vocab_size == len(tokenizer)
+    said = "I have had enough of this. The electric kettle leaks, water drips onto my table. What now?"
     prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "What is the capital of France?"}],
+        [{"role": "user", "content": f"{said}\n\nWhat does the customer write about?"}],
         add_generation_prompt=True, return_tensors="pt", return_dict=True,
     )  # fmt: skip
-    answer = model.generate(**prompt, max_new_tokens=20)[0, prompt["input_ids"].shape[1] :]
-    assert tokenizer.decode(answer) == "The capital of France is Paris." + tokenizer.eos_token
+    written = model.generate(**prompt, max_new_tokens=20)[0, prompt["input_ids"].shape[1] :]
+    assert tokenizer.decode(written) == "The customer writes about the kettle." + tokenizer.eos_token
 
 
 def test_the_template_shows_tools_and_calls() -> None:
