@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ftui.services.hardware_snapshot import Gpu as MachineGpu
-    from ftui.services.hardware_snapshot import HostMemory
 
 GIB = 2**30
 CPU_FLOPS_PER_CORE = 60e9
@@ -60,6 +59,12 @@ def machine_target(probe_file: Path | None = None, wanted: int = 1) -> Target:
 
     `wanted` GPUs are taken, and the fullest of them decides. Raises FtuiError if there are fewer.
     """
+    import os
+
+    from ftui.services.hardware_signs import has_any_sign
+
+    if probe_file is None and not os.environ.get("FTUI_HARDWARE") and not has_any_sign():
+        return cpu_target()
     from ftui.services.hardware import accelerators, recorded_probe
 
     recorded = recorded_probe(probe_file)
@@ -67,7 +72,8 @@ def machine_target(probe_file: Path | None = None, wanted: int = 1) -> Target:
     usable = [gpu for gpu in gpus if gpu.visible and gpu.status == "ok"]
     if not usable:
         why = (accelerator.sentence,) if accelerator.sentence else ()
-        return cpu_target(recorded.memory if recorded and recorded.memory.total_bytes else None, why)
+        ram = (recorded.memory.total_bytes, recorded.memory.usable_bytes) if recorded else None
+        return cpu_target(ram if ram and ram[0] else None, why)
     if wanted > len(usable):
         raise FtuiError(
             f"There are not {wanted} GPUs",
@@ -98,19 +104,23 @@ def _catalogued(gpu: MachineGpu) -> Gpu:
     return replace(known, total_bytes=gpu.total_bytes, usable_bytes=min(known.usable_bytes, gpu.total_bytes))
 
 
-def cpu_target(memory: HostMemory | None = None, notes: tuple[str, ...] = ()) -> Target:
-    """This machine's processor and RAM, described like a GPU. Its speed is a rough guess, and said to be one."""
+def cpu_target(ram: tuple[int, int] | None = None, notes: tuple[str, ...] = ()) -> Target:
+    """This machine's processor and RAM, described like a GPU. Its speed is a rough guess, and said to be one.
+
+    ram: bytes in all and bytes usable, of a recorded machine.
+    """
     import os
 
-    if memory is None:
-        from ftui.services.hardware_host import read_memory
+    if ram is None:
+        from ftui.services.hardware_host import ram_bytes
 
-        memory = read_memory()
+        ram = ram_bytes()
+    total_bytes, usable_bytes = ram
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = Gpu(
         name=f"the CPU ({cores} cores)",
-        total_bytes=memory.total_bytes,
-        usable_bytes=memory.usable_bytes,
+        total_bytes=total_bytes,
+        usable_bytes=usable_bytes,
         bandwidth_bytes_per_second=CPU_BANDWIDTH_BYTES_PER_SECOND,
         tensor_flops=cores * CPU_FLOPS_PER_CORE,
         fp32_flops=cores * CPU_FLOPS_PER_CORE,
@@ -118,4 +128,4 @@ def cpu_target(memory: HostMemory | None = None, notes: tuple[str, ...] = ()) ->
         vendor="CPU",
         kind="cpu",
     )
-    return Target(gpu, memory.usable_bytes, "cpu", 1, notes)
+    return Target(gpu, usable_bytes, "cpu", 1, notes)

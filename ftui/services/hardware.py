@@ -11,11 +11,11 @@ import os
 import sys
 from pathlib import Path
 
+from ftui.services.hardware_signs import has_nvidia_card, has_nvidia_driver
 from ftui.services.hardware_snapshot import Accelerator, Gpu, HardwareSnapshot, read_probe_file, snapshot_from_json
 
 DRIVER_TIMEOUT_SECONDS = 10.0
 """A healthy driver answers in well under two seconds, also when it has to wake eight sleeping GPUs."""
-_DRIVER_FILES = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg")
 
 
 def snapshot(probe_file: Path | None = None) -> HardwareSnapshot:
@@ -68,13 +68,13 @@ def accelerators(
 
     accelerator = Accelerator("none", "No GPU here.")
     gpus: tuple[Gpu, ...] = ()
-    if command or any((root / name.lstrip("/")).exists() for name in _DRIVER_FILES):
+    if command or has_nvidia_driver(root):
         accelerator, gpus = _ask_driver(command, timeout_seconds)
     if not gpus:
         amd = read_amd(root)
         if amd is not None:
             accelerator, gpus = amd
-        elif accelerator.status == "none" and _has_nvidia_card(root):
+        elif accelerator.status == "none" and has_nvidia_card(root):
             accelerator = Accelerator(
                 "no_driver",
                 "An NVIDIA card is in this machine, but its driver is not loaded (or this container was not given it).",
@@ -131,18 +131,6 @@ def _ask_driver(command: list[str] | None, timeout_seconds: float) -> tuple[Acce
     except (OSError, ValueError) as error:
         return Accelerator("driver_broken", f"The NVIDIA driver could not be asked: {error}."), ()
     return answer.accelerator, answer.gpus
-
-
-def _has_nvidia_card(root: Path) -> bool:
-    for device in (root / "sys/bus/pci/devices").glob("*"):
-        try:
-            if (device / "vendor").read_text().strip() == "0x10de" and (device / "class").read_text().startswith(
-                "0x03"
-            ):
-                return True
-        except OSError:
-            continue
-    return False
 
 
 def _notes(gpus: tuple[Gpu, ...], environment: dict[str, str]) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ftui.services.hardware_snapshot import Cpu, Disk, Gpu, HostMemory, TorchBuild
+if TYPE_CHECKING:
+    from ftui.services.hardware_snapshot import Cpu, Disk, Gpu, HostMemory, TorchBuild
 
 UNLIMITED_BYTES = 1 << 60
 """cgroup v1 writes "no limit" as the largest multiple of the page size below 2^63."""
@@ -30,29 +32,52 @@ def read_meminfo(root: Path = Path("/")) -> dict[str, int]:
 
 def read_memory(root: Path = Path("/")) -> HostMemory:
     """RAM and swap, and what the container (cgroup v1 or v2) leaves of them."""
+    from ftui.services.hardware_snapshot import HostMemory
+
     info = read_meminfo(root)
     if info:
-        total, available = info["MemTotal"], info.get("MemAvailable", info.get("MemFree", 0))
         swap_total, swap_free = info.get("SwapTotal", 0), info.get("SwapFree", 0)
     else:
         import psutil
 
-        virtual, swap = psutil.virtual_memory(), psutil.swap_memory()
-        total, available, swap_total, swap_free = virtual.total, virtual.available, swap.total, swap.free
-    limit, used, source = cgroup_memory(root)
-    if limit is not None and limit >= total:
-        limit = used = None
-    usable = available if limit is None else max(0, min(available, limit - (used or 0)))
+        swap = psutil.swap_memory()
+        swap_total, swap_free = swap.total, swap.free
+    total, available, limit, used, source = _ram(info, root)
     return HostMemory(
         total_bytes=total,
         available_bytes=available,
-        usable_bytes=usable,
+        usable_bytes=_usable(available, limit, used),
         swap_total_bytes=swap_total,
         swap_free_bytes=swap_free,
         limit_bytes=limit,
         limit_used_bytes=used,
-        limit_source=source if limit is not None else "",
+        limit_source=source,
     )
+
+
+def ram_bytes(root: Path = Path("/")) -> tuple[int, int]:
+    """RAM in all, and what a new process could take of it."""
+    total, available, limit, used, _ = _ram(read_meminfo(root), root)
+    return total, _usable(available, limit, used)
+
+
+def _ram(info: dict[str, int], root: Path) -> tuple[int, int, int | None, int | None, str]:
+    """Total, available, and the container's limit with what is used of it, if it has one below the total."""
+    if info:
+        total, available = info["MemTotal"], info.get("MemAvailable", info.get("MemFree", 0))
+    else:
+        import psutil
+
+        virtual = psutil.virtual_memory()
+        total, available = virtual.total, virtual.available
+    limit, used, source = cgroup_memory(root)
+    if limit is None or limit >= total:
+        return total, available, None, None, ""
+    return total, available, limit, used, source
+
+
+def _usable(available: int, limit: int | None, used: int | None) -> int:
+    return available if limit is None else max(0, min(available, limit - (used or 0)))
 
 
 def cgroup_memory(root: Path = Path("/")) -> tuple[int | None, int | None, str]:
@@ -92,6 +117,8 @@ def _cgroup_folders(root: Path, controller: str) -> list[tuple[Path, str, str, s
 
 def read_cpu(root: Path = Path("/")) -> Cpu:
     """The processor, and how much of it this process may use."""
+    from ftui.services.hardware_snapshot import Cpu
+
     text = _text(root / "proc/cpuinfo")
     model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", text, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
@@ -132,6 +159,8 @@ def hub_cache() -> Path:
 
 def read_disks(places: dict[str, Path]) -> tuple[Disk, ...]:
     """The volume behind each purpose; a folder that does not exist yet is answered by its nearest parent."""
+    from ftui.services.hardware_snapshot import Disk
+
     disks = []
     for purpose, wanted in places.items():
         place = wanted
@@ -164,6 +193,8 @@ def read_torch(gpus: tuple[Gpu, ...], driver_cuda: str) -> TorchBuild:
     """The installed torch build, read from its files, against the driver's CUDA and the GPUs' generation."""
     from importlib.metadata import PackageNotFoundError, distribution
 
+    from ftui.services.hardware_snapshot import TorchBuild
+
     try:
         torch = distribution("torch")
     except PackageNotFoundError:
@@ -180,6 +211,7 @@ def judge_torch(version: str, cuda: str, rocm: str, gpus: tuple[Gpu, ...], drive
     major version is too old. Which generations a wheel holds: pytorch/pytorch RELEASE.md, CUDA support matrix:
     builds for CUDA 12.6 and older reach from 5.0 to 9.0, later ones from 7.5 (7.0 before torch 2.11) to 12.x.
     """
+    from ftui.services.hardware_snapshot import TorchBuild
 
     def verdict(status: str, sentence: str) -> TorchBuild:
         return TorchBuild(status, sentence, version, cuda, rocm)

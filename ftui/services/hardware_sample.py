@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from ftui.services.hardware_signs import has_nvidia_driver
+
 DEFAULT_PATIENCE_SECONDS = 0.8
-SIGNS_OF_A_DRIVER = ("/dev/nvidiactl", "/dev/dxg")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class MemorySampler:
         self._gpus: tuple[GpuSample, ...] = ()
         self._closed = False
         self._thread: threading.Thread | None = None
-        if nvml is not None or any(Path(name).exists() for name in SIGNS_OF_A_DRIVER):
+        if nvml is not None or has_nvidia_driver():
             self._thread = threading.Thread(target=self._serve, name="nvml", daemon=True)
             self._thread.start()
 

@@ -12,10 +12,10 @@ class NVMLError(Exception):
     value = 3
 
 
-def fake_nvml(hang: threading.Event | None = None):
+def fake_nvml(hang: threading.Event | None = None, back: threading.Event | None = None):
     def memory(handle, version=None):
         if hang is not None and hang.is_set():
-            time.sleep(0.6)
+            back.wait(20)
         return SimpleNamespace(total=100, free=60, reserved=1)
 
     def unsupported(handle):
@@ -61,15 +61,18 @@ def test_a_gpu_and_what_this_process_holds_of_it():
 
 
 def test_a_driver_that_hangs_does_not_hang_us_and_may_come_back():
-    hang = threading.Event()
-    sampler = MemorySampler(fake_nvml(hang), patience_seconds=0.1)
-    assert sampler.sample(os.getpid()).status == "ok"
+    hang, back = threading.Event(), threading.Event()
+    sampler = MemorySampler(fake_nvml(hang, back), patience_seconds=0.5)
+    assert answers(sampler)
     hang.set()
-    before = time.monotonic()
     samples = [sampler.sample(os.getpid()) for _ in range(3)]
-    assert time.monotonic() - before < 0.5
     assert [sample.status for sample in samples] == ["hung"] * 3 and samples[-1].rss_bytes > 0
     hang.clear()
-    time.sleep(0.8)
-    assert sampler.sample(os.getpid()).status == "ok"
+    back.set()
+    assert answers(sampler)
     sampler.close()
+
+
+def answers(sampler: MemorySampler) -> bool:
+    """Whether the sampler answers within a few tries: a busy machine may be slow to wake its thread."""
+    return any(sampler.sample(os.getpid()).status == "ok" for _ in range(10))
