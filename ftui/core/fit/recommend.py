@@ -139,7 +139,7 @@ class _Search:
                         replace(
                             tier,
                             grad_checkpointing=checkpointing,
-                            loss=loss,  # type: ignore[arg-type]
+                            loss=loss,
                             logits_held=False,
                             micro_batch=micro_batch,
                         )
