@@ -73,7 +73,7 @@ def _cut(path: Path, limit: int) -> int:
     kept = path.with_suffix(".kept")
     count = 0
     with path.open("rb") as rows, kept.open("wb") as out:
-        for count, line in enumerate(rows, 1):  # noqa: B007
+        for count, line in enumerate(rows, 1):
             if count <= limit:
                 out.write(line)
     kept.replace(path)
