@@ -99,7 +99,7 @@ def demo_plan(model: str) -> Plan:
         "data": {
             "train": str(data / "train.jsonl"),
             "eval": str(data / "eval.jsonl"),
-            "replay": str(sample_data() / "general" / "replay.jsonl"),
+            "replay": str(sample_data() / "general" / "replay.jsonl") if "data.replay_fraction" in values else None,
         },
         "eval": {"schema": str(data / "schema.json")},
         "run": {"name": f"demo-{name}"},
