@@ -47,7 +47,7 @@ def start_run(
     check_inputs(plan)
     from ftui.services.pretrained import resolve_model
 
-    found = resolve_model(plan.model.id if plan.model.path is None else plan.model.path, progress=progress)
+    found = resolve_model(plan.model.path or plan.model.id, revision=plan.model.revision, progress=progress)
     plan = resolved(plan, str(found.path))
     run = create_run(plan, folder)
     write_json(
