@@ -49,7 +49,7 @@ def as_csv(delimiter: str) -> str:
         ("a.json", json.dumps(ROWS, indent=1), []),
         ("a.json", json.dumps({"data": ROWS}), []),
         ("a.json", json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]}), []),
-        ("a.jsonl.gz", gzip.compress(LINES.encode()), []),
+        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0), []),
         ("a.csv", as_csv(","), []),
         ("a.tsv", as_csv("\t"), []),
         ("a.csv", as_csv(";"), ["CSV224"]),
