@@ -153,7 +153,8 @@ def _check_answer(
             report("QUA604", turn.pointer, f'it opens with "{found.group()[:60]}"', text=text, span=found.span())
     if size >= 40:
         middle = size // 2
-        if (text.count(text[-16:]) > 1 or text.count(text[middle : middle + 16]) > 1) and (found_loop := loop(text)):
+        repeats = text.count(text[-16:]) > 1 or (size > 400 and text.count(text[middle : middle + 16]) > 1)
+        if repeats and (found_loop := loop(text)):
             start, piece = found_loop
             report("QUA608", turn.pointer, f'"{piece.strip()[:60]}" over and over', text=text, span=(start, size))
         elif text[-1] not in _END_MARKS and row.format.kind != "text" and (why := cut_off(text)):
@@ -172,10 +173,17 @@ def _check_answer(
         _check_sums(turn, report)
     if size >= 100 and len(prompt) >= 60:
         _check_language(turn, prompt, system, report)
-    head = text[:240]
-    if "AI" in head or "GPT" in head or "Claude" in head or "Gemini" in head or "Qwen" in head or "DeepSeek" in head \
-            or "Bard" in head or "laMA" in head or "我是" in head:  # fmt: skip
+    if _may_name_vendor(marks, text):
         _check_vendor(turn, prompt, report)
+
+
+def _may_name_vendor(marks: bytes, text: str) -> bool:
+    """Whether an answer may speak of what it is: "I am", "As an AI" near its beginning."""
+    head = text[:240]
+    return (
+        b"AI" in marks or "I am" in head or "I'm" in head or "I’m" in head or "name is" in head or "我是" in head
+        or "call me" in head
+    )  # fmt: skip
 
 
 def _count(totals: Totals, row: Row, text: str, size: int) -> None:
@@ -314,10 +322,9 @@ def _check_vendor(turn: Turn, prompt: str, report: Reporter) -> None:
 def _check_prompts(row: Row, report: Reporter) -> None:
     marks = row.marks
     may_point, has_link = b"<" in marks or b"[" in marks or b"(" in marks, b"://" in marks
-    given = sum(turn.role == "user" for turn in row.turns)
-    for turn in row.turns:
-        if turn.role != "user":
-            continue
+    asked = [turn for turn in row.turns if turn.role == "user"]
+    given = len(asked)
+    for turn in asked:
         prompt = turn.text
         if turn.pointer in ("/input", "/context") and len(prompt) <= LABEL_CHARACTERS and is_placeholder(prompt):
             report("QUA602", turn.pointer, "a placeholder in place of the input", text=prompt)

@@ -135,6 +135,8 @@ _TEMPLATE = re.compile(
 )
 _PROMPT_LABEL = re.compile(r"\A\s*(?:Human|User)\s*:\s")
 _ANSWER_LABEL = re.compile(r"\A\s*(?:Assistant|AI|Bot|Chatbot|Response)\s*:\s")
+_LABEL_MARKS = re.compile(rb"[HUAIBCR]:|##|USER:|ASSISTANT:")
+"""What is left in `Row.marks` of these labels and of template headings."""
 _FORMAT_CODE = re.compile(
     r"\{%-?\s*\w[^{}]{0,80}%\}|(?<!\\)\$\{[A-Za-z_]\w{0,40}\}|(?<![\w%])%(?:s|d|\(\w{1,30}\)s)(?![\w%])"
 )
@@ -152,7 +154,7 @@ def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
         _check_special_tokens(row, report, context)
     if b"<" in marks or b"&" in marks:
         _check_html(row, report)
-    if b":" in marks and row.format.kind != "text":
+    if b":" in marks and _LABEL_MARKS.search(marks) and row.format.kind != "text":
         _check_template_text(row, report)
     if b"%" in marks or b"$" in marks:
         _each_turn(row, report, _format_code)
@@ -359,8 +361,7 @@ _EATEN = {
 
 
 def _without_control(text: str) -> str:
-    for character, pattern in _EATEN.items():
-        text = pattern.sub(lambda _, letter="f" if character == "\x0c" else "b": f"\\{letter}", text)
+    text = _EATEN["\x0c"].sub(r"\\f", _EATEN["\x08"].sub(r"\\b", text))
     return _CONTROL.sub("", _ESCAPES.sub("", text))
 
 
