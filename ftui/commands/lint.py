@@ -137,7 +137,6 @@ def _options(args: argparse.Namespace, config: LintConfig) -> LintOptions:
     from ftui.services.lint import LintOptions
     from ftui.services.lint_baseline import load_baseline
     from ftui.services.lint_config import thresholds
-    from ftui.services.lint_tokenizer import tokenizer_folder
 
     try:
         select_rules(args.select, args.ignore)
@@ -164,11 +163,19 @@ def _options(args: argparse.Namespace, config: LintConfig) -> LintOptions:
         context=context,
         mapping=mapping or None,
         workers=max(0, args.workers),
-        model=str(tokenizer_folder(args.model)) if args.model else "",
+        model=_tokenizer(args.model),
         benchmarks=args.benchmark,
         keep_keys=args.add_baseline,
         baselines=load_baseline(args.baseline) if reads_baseline else {},
     )
+
+
+def _tokenizer(model: str | None) -> str:
+    if not model:
+        return ""
+    from ftui.services.lint_tokenizer import tokenizer_folder
+
+    return str(tokenizer_folder(model))
 
 
 def _mapping(given: Iterable[str] | None) -> dict[str, str]:

@@ -54,6 +54,14 @@ def marks_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass").translate(None, _LOWER_AND_SPACE)
 
 
+_ANY = re.compile(b"|".join((rb"@", _TOKEN_LIKE.pattern, _ASSIGNED_DIGIT.pattern, _DIGIT_RUN.pattern)))
+
+
+def may_hold_any(marks: bytes) -> bool:
+    """Whether `may_hold_secrets` or `may_hold_personal` may say yes: one look instead of four."""
+    return len(marks) >= 6 and _ANY.search(marks) is not None
+
+
 def may_hold_secrets(marks: bytes) -> bool:
     """Whether a text with these marks can hold anything that `find_secrets` finds; quick, and rarely wrong."""
     return bool(_TOKEN_LIKE.search(marks) or (b"@" in marks and b"://" in marks) or _ASSIGNED_DIGIT.search(marks))

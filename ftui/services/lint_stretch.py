@@ -7,9 +7,7 @@ import os
 import threading
 from array import array
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +111,9 @@ def stretches(source: Source) -> Iterator[tuple[int, int, bool]]:
 
 def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, Checked]]:
     """(bytes of the stretch, what came of it), in file order; at most two stretches per worker wait."""
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing import get_context
+
     # Forking is cheap and safe while there is one thread; a program with more (the terminal interface) starts afresh.
     method = "fork" if threading.active_count() == 1 and os.name == "posix" else "spawn"
     bare = replace(how, context=replace(how.context, tokenizer=None))

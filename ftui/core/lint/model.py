@@ -127,13 +127,14 @@ class Row:
     prompt, so a pair whose prompts differ has more than one turn left on a side.
     tools: the row's `tools` as read (list, or a string that holds JSON), or None. label: KTO label or stepwise labels
     as read. conversation: True where the row is made of messages with roles, so that rules about turn order apply.
+    marks: `joined` as UTF-8 without lower-case letters and spaces: short, so a search in it costs little. What is left
+    keeps its order: "AKIA" or "<|" of the text is found in it; of "sk-ab1" it keeps "-1".
     plain: True where the row is nothing but messages, each with one of the roles system, user and assistant and a text:
     most rows are, and rules about keys, types, roles and tools can pass them by. False says nothing.
     """
 
     __slots__ = (
         "_lower",
-        "_marks",
         "answer_start",
         "conversation",
         "data",
@@ -142,6 +143,7 @@ class Row:
         "joined",
         "label",
         "line",
+        "marks",
         "plain",
         "rejected",
         "tools",
@@ -176,7 +178,7 @@ class Row:
             texts += [turn.text for turn in rejected]
         self.joined = "\n".join(texts)
         self._lower: str | None = None
-        self._marks: bytes | None = None
+        self.marks = marks_of(self.joined)
         self.plain = False
 
     @property
@@ -185,16 +187,6 @@ class Row:
         if self._lower is None:
             self._lower = self.joined.lower()
         return self._lower
-
-    @property
-    def marks(self) -> bytes:
-        """`joined` as UTF-8 without lower-case letters and spaces, made once: short, so a search in it costs little.
-
-        What is left keeps its order: "AKIA" or "<|" of the text is found in it; of "sk-ab1" it keeps "-1".
-        """
-        if self._marks is None:
-            self._marks = marks_of(self.joined)
-        return self._marks
 
     @property
     def prompt(self) -> list[Turn]:

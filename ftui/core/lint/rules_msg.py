@@ -104,6 +104,7 @@ RULES: tuple[Rule, ...] = (
     ),
 )  # fmt: skip
 
+_STANDARD_ROLES = ("user", "assistant", "system", "tool")
 _ROLES_AS_WRITTEN = frozenset({"system", "user", "assistant", "tool", "developer", "function", "human", "gpt"})
 """human and gpt under "role" are another rule's (SCH310)."""
 _SPEAKERS_AS_WRITTEN = _ROLES_AS_WRITTEN | {
@@ -116,6 +117,8 @@ _SPEAKERS_AS_WRITTEN = _ROLES_AS_WRITTEN | {
 }
 _MEDIA = (("images", "<image>"), ("videos", "<video>"), ("audios", "<audio>"))
 _SPEAKER_LINE = re.compile(r"(?:\A|\n)[ \t]*(Human|User|Assistant|AI|Bot|Chatbot|ChatGPT|Model)[ \t]*:(?=[ \t\n])")
+_SPEAKER_MARKS = re.compile(rb"[HUAIBTMC]:")
+"""What is left in `Row.marks` of the speakers above: the last capital and the colon."""
 _HUMANS = ("Human", "User")
 _MIN_ROWS_FOR_SHARES = 20
 
@@ -139,11 +142,35 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     if not row.conversation:
         _check_columns(row, report)
         return
+    if row.plain and "" not in (texts := [turn.text for turn in row.turns]) and not any(map(str.isspace, texts)):
+        roles = [turn.role for turn in row.turns]
+    else:
+        roles = _roles(row, report)
+    for code, index, text in _structure(tuple(roles), row.format.kind):
+        place = row.turns[index].pointer
+        report(code, place, text, text=row.turns[index].text)
+    if roles:
+        has_system = "system" in roles
+        if has_system:
+            totals.with_system += 1
+        else:
+            totals.without_system += 1
+        if has_system not in totals.first:
+            totals.first[has_system] = row.index
+    if len(row.data) > 1 and ("images" in row.data or "audios" in row.data or "videos" in row.data):
+        _check_media(row, report)
+    if b":" in row.marks and _SPEAKER_MARKS.search(row.marks):
+        _check_transcript(row, report)
+
+
+def _roles(row: Row, report: Reporter) -> list[str]:
+    """The role of every turn, "calls" where it calls tools; says what is wrong with roles and empty contents."""
     roles = []
     for turn in row.turns:
-        message = turn.message
-        role = turn.role
-        if message is not None:
+        message, role = turn.message, turn.role
+        if message is not None and len(message) == 2 and turn.text and message.get("role") == role in _STANDARD_ROLES:
+            pass  # a role, a text and nothing else: the usual message
+        elif message is not None:
             if "role" in message:
                 written = message["role"]
                 if type(written) is not str or written not in _ROLES_AS_WRITTEN:
@@ -159,21 +186,7 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         if turn.text.isspace():
             _report_empty(turn, row, report)
         roles.append(role)
-    for code, index, text in _structure(tuple(roles), row.format.kind):
-        place = row.turns[index].pointer
-        report(code, place, text, text=row.turns[index].text)
-    if roles:
-        has_system = "system" in roles
-        if has_system:
-            totals.with_system += 1
-        else:
-            totals.without_system += 1
-        if has_system not in totals.first:
-            totals.first[has_system] = row.index
-    if "images" in row.data or "audios" in row.data or "videos" in row.data:
-        _check_media(row, report)
-    if b":" in row.marks:
-        _check_transcript(row, report)
+    return roles
 
 
 def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:

@@ -11,7 +11,15 @@ from typing import Any
 from ftui.core.lint.examples import chat, conversation, rows
 from ftui.core.lint.excerpt import excerpt_of
 from ftui.core.lint.model import Context, Facts, Fixer, Reporter, Row, Rule, Severity, Turn, edit_text
-from ftui.core.secrets import Hit, find_personal, find_secrets, may_hold_personal, may_hold_secrets, redact
+from ftui.core.secrets import (
+    Hit,
+    find_personal,
+    find_secrets,
+    may_hold_any,
+    may_hold_personal,
+    may_hold_secrets,
+    redact,
+)
 from ftui.core.text import plural
 
 E, W, I = Severity.ERROR, Severity.WARNING, Severity.INFO  # noqa: E741  (the table's own letters)
@@ -136,17 +144,19 @@ class Totals:
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     marks = row.marks
     totals.rows += 1
-    if may_hold_secrets(marks):
-        _each(row, report, "SEC901", find_secrets)
-    if may_hold_personal(marks):
-        _each(row, report, "SEC902", find_personal)
+    if may_hold_any(marks):
+        if may_hold_secrets(marks):
+            _each(row, report, "SEC901", find_secrets)
+        if may_hold_personal(marks):
+            _each(row, report, "SEC902", find_personal)
     if b"/" in marks or b"\\U" in marks or b"168." in marks or b"10." in marks or b"172." in marks:
         _check_places(row, report)
     if b"=" in marks or b"@" in marks or b"+" in marks:
         _check_formulas(row, report)
-    _check_injections(row, report)
-    if not _COLUMNS.isdisjoint(row.data):
-        _count_sources(row, totals)
+    if not row.plain:
+        _check_injections(row, report)
+        if not _COLUMNS.isdisjoint(row.data):
+            _count_sources(row, totals)
     _count_rare(row, totals, bool(_CAPITALS.search(marks)))
 
 

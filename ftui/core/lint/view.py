@@ -9,6 +9,7 @@ from typing import Any
 from ftui.core.conversations import ROLES, content_key, content_text, pair_keys, role_of, split_transcript
 from ftui.core.formats import Format
 from ftui.core.lint.model import Row, Turn, pointer_step
+from ftui.core.secrets import marks_of
 
 MAX_STRINGS_OF_UNKNOWN_ROW = 64
 
@@ -111,9 +112,10 @@ def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Forma
     row.index, row.line, row.data, row.format, row.turns = index, line, data, format, turns
     row.answer_start = start if start >= 0 else len(turns)
     row.rejected = ()
-    row.tools = row.label = row._lower = row._marks = None
+    row.tools = row.label = row._lower = None
     row.conversation = row.plain = True
     row.joined = "\n".join(texts)
+    row.marks = marks_of(row.joined)
     return row
 
 
