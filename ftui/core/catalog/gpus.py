@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from ftui.core.catalog.data import read_data
 from ftui.errors import FtuiError
 
 MIB = 2**20
@@ -65,7 +64,7 @@ def _gpu(row: Mapping[str, Any], sources: list[str]) -> Gpu:
 @cache
 def all_gpus() -> tuple[Gpu, ...]:
     """Every GPU of the catalogue."""
-    document = json.loads((files("ftui.core.catalog") / "gpus.json").read_bytes())
+    document = read_data("gpus.json")
     return tuple(_gpu(row, document["sources"]) for row in document["gpus"])
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from ftui.core.catalog.data import read_data
 from ftui.errors import FtuiError
 
 
@@ -50,20 +49,15 @@ class ModelCard:
         return self.id.rpartition("/")[2]
 
 
-def _read(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((files("ftui.core.catalog") / name).read_bytes())
-    return document
-
-
 @cache
 def _configs() -> list[dict[str, Any]]:
-    configs: list[dict[str, Any]] = _read("configs.json")["configs"]
+    configs: list[dict[str, Any]] = read_data("configs.json")["configs"]
     return configs
 
 
 @cache
 def _rows() -> tuple[list[dict[str, Any]], list[str]]:
-    document = _read("models.json")
+    document = read_data("models.json")
     return document["models"], document["sources"]
 
 
