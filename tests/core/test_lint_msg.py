@@ -63,7 +63,7 @@ def test_no_false_alarm(name: str) -> None:
     ("text", "codes"),
     [
         (turns(("human ", "Hi"), ("assistant", "Hello.")), {"MSG401"}),
-        (turns(("user", "Hi"), ("asistant", "Hello.")), {"MSG401", "MSG406"}),
+        (turns(("user", "Hi"), ("asistant", "Hello.")), {"MSG401"}),
         (rows({"messages": [{"role": "user"}, {"role": "assistant", "content": "x"}]}), {"MSG402"}),
         (rows({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": None}]}), {"MSG407"}),
         (rows({"instruction": "Say hi", "input": "", "output": ""}), {"MSG407"}),

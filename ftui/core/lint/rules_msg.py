@@ -221,9 +221,9 @@ def _structure(roles: tuple[str, ...], kind: str) -> tuple[tuple[str, int, str],
         if role == before and role in ("user", "assistant"):
             found.append(("MSG403", index, f"messages {index} and {index + 1} are both the {role}'s"))
     if kind == "chat":
-        if not assistant:
+        if not assistant and all(role in _STANDARD_ROLES for _, role in spoken):
             found.append(("MSG406", spoken[-1][0], "no assistant turn: no token of this row would be trained"))
-        elif spoken[-1][0] != assistant[-1]:
+        elif assistant and spoken[-1][0] != assistant[-1]:
             after = len(spoken) - 1 - [index for index, _ in spoken].index(assistant[-1])
             text = f"{plural(after, 'message')} after the last answer {'is' if after == 1 else 'are'} never trained"
             found.append(("MSG405", spoken[-1][0], text))
