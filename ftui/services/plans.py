@@ -73,11 +73,13 @@ def dump_plan(plan: Plan) -> str:
     whole = plans.to_mapping(plan)
     lines = []
     section = ""
-    for line in yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100).splitlines():
+    for line in yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=1_000_000).splitlines():
         if found := re.match(r"^(\w+):", line):
             section = found[1]
         key = re.match(r"^  (\w+): ", line)
         reason = plan.reasons.get(f"{section}.{key[1]}") if key and section in SECTIONS else None
+        if reason and "\n" in str(whole[section][key[1]]):  # type: ignore[index]
+            reason = None  # a text of several lines goes on below: a comment would become part of it
         one_line = safe(" ".join(reason.split())) if reason else ""
         lines.append(
             f"{line}  # {one_line}" if one_line and not line.rstrip().endswith(("|", ">", "|-", ">-")) else line

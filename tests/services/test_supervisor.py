@@ -92,8 +92,8 @@ def test_out_of_memory_shrinks_the_micro_batch_and_says_so() -> None:
 
 
 def test_a_hang_is_killed_and_resumed() -> None:
-    run = make_run(["hang", "ok"], hang_minutes=0.02)
-    supervise(run).wait(30)
+    run = make_run(["hang", "ok"], hang_minutes=0.1)
+    supervise(run).wait(60)
     assert read_state(run).status == "finished"
     assert [a.reason for a in attempts(run)] == ["start", "hang"]
 
