@@ -126,6 +126,8 @@ class _Call:
 
 
 def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
+    if row.plain:
+        return
     has_calls = row.tools is not None
     for turn in row.turns:
         if turn.role == "tool" or (turn.message is not None and _may_call(turn.message)):
