@@ -60,7 +60,9 @@ def _entries(folder: Path, name: str) -> list[Candidate]:
                     break
     except OSError:
         return []
-    return sorted(found, key=lambda c: (not c.path.name.lower().startswith(name), c.kind != "file", c.path.name.lower()))
+    return sorted(
+        found, key=lambda c: (not c.path.name.lower().startswith(name), c.kind != "file", c.path.name.lower())
+    )
 
 
 def is_data_name(name: str) -> bool:

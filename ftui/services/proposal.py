@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ftui.core.conversations import content_text
 from ftui.core.defaults import propose_plan
 from ftui.core.defaults_facts import DataFacts, HardwareFacts, ModelFacts
-from ftui.core.conversations import content_text
 from ftui.core.plan import Plan
 from ftui.core.render import Options, RenderError, render_row
 from ftui.errors import FtuiError

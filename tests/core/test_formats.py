@@ -165,8 +165,26 @@ _JSON = st.recursive(
     max_leaves=12,
 )  # fmt: skip
 _COLUMNS = st.sampled_from(
-    "messages conversations prompt completion completions labels label text chosen rejected instruction input output "
-    "history system tools Text input_ids".split()
+    [
+        "messages",
+        "conversations",
+        "prompt",
+        "completion",
+        "completions",
+        "labels",
+        "label",
+        "text",
+        "chosen",
+        "rejected",
+        "instruction",
+        "input",
+        "output",
+        "history",
+        "system",
+        "tools",
+        "Text",
+        "input_ids",
+    ]
 )
 
 

@@ -92,7 +92,10 @@ def template_source(name: str) -> str:
     return source
 
 
-CORPUS = ["the answer is that you can train the model on the data in the folder", "Hello there, how are you today? I am fine."] * 5
+CORPUS = [
+    "the answer is that you can train the model on the data in the folder",
+    "Hello there, how are you today? I am fine.",
+] * 5
 
 
 @cache
