@@ -15,5 +15,6 @@ def packed(rows: Any, length_tokens: int, seed: int) -> Any:
     def spread(row: dict[str, Any]) -> dict[str, Any]:
         return {"row": [row["row"]] * len(row["input_ids"])}
 
-    marked = rows.map(spread, remove_columns=["row", "length"]).shuffle(seed=seed)
+    rows = rows.select_columns(["input_ids", "labels", "row"])
+    marked = rows.map(spread, remove_columns=["row"]).shuffle(seed=seed)
     return pack_dataset(marked, length_tokens, "bfd")

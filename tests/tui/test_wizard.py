@@ -136,6 +136,10 @@ async def test_a_file_is_found_by_a_part_of_its_name_checked_and_shown(tickets: 
         assert "SCH212" in text and "»null«" in text
         assert app.focused is not None and app.focused.id == "findings"
         assert recent_files() == [tickets]
+        for _ in range(100):  # the draft is written by a worker, a moment after the focus has moved
+            if (saved := load_draft()) is not None and saved.field == "findings":
+                break
+            await pilot.pause(0.05)
     draft = load_draft()
     assert draft is not None and draft.state["data_file"] == str(tickets) and draft.field == "findings"
 
