@@ -66,6 +66,11 @@ class FtuiApp(App[int]):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
+        self.register_theme(FTUI_THEME)
+        if os.environ.get("NO_COLOR"):
+            self.theme = "ansi-dark"
+        elif "TEXTUAL_THEME" not in os.environ:
+            self.theme = FTUI_THEME.name
         self._first = first
         self.glyphs = ASCII if ascii_only or wants_ascii() else UNICODE
         self.clock, self.monotonic = clock, monotonic
@@ -74,16 +79,14 @@ class FtuiApp(App[int]):
         self.crash: Exception | None = None
         self.wizard = Wizard(self)
 
+    def get_default_screen(self) -> Screen[Any]:
+        """The first screen, at the bottom of the stack: an empty one below it would cost a tenth of the first paint."""
+        return self._first()
+
     def on_mount(self) -> None:
-        if os.environ.get("NO_COLOR"):
-            self.theme = "ansi-dark"
-        elif "TEXTUAL_THEME" not in os.environ:
-            self.register_theme(FTUI_THEME)
-            self.theme = FTUI_THEME.name
         if self.glyphs.ascii:
             self.add_class("-ascii")
             self._filters.append(AsciiFilter())
-        self.push_screen(self._first())
 
     def open_run(self, path: Path) -> None:
         """Show the dashboard of a run over the present screen."""
@@ -112,7 +115,7 @@ class FtuiApp(App[int]):
         if live:
             verb = "is stopping and saves a checkpoint" if how == "stopped" else "goes on"
             self.farewell.append(f"The run {verb}. Come back with: ftui watch {name}")
-        if len(self.screen_stack) > 2:
+        if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
             self.exit(0)

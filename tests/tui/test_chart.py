@@ -40,6 +40,8 @@ def test_an_x_axis_leaves_at_most_a_third_empty(last: float) -> None:
 def test_an_x_axis_never_goes_beyond_the_last_step_of_the_run() -> None:
     assert nice_end(290, 300) == 300
     assert nice_end(12, 300) == 20
+    assert nice_end(120, 300) == 300
+    assert nice_end(100, 300) == 100
     assert nice_end(310, 300) >= 310
 
 

@@ -9,28 +9,17 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ftui.core.text import safe
+from ftui.tui.lean import LeanCompositor
+from ftui.tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from ftui.tui.app import FtuiApp
 
 LEAST_CELLS, LEAST_ROWS = 60, 18
-MOST_FOOTER_KEYS = 7
 Result = TypeVar("Result")
-
-
-class KeyBar(Footer):
-    """The footer, with at most seven keys; `?` lists the others."""
-
-    def __init__(self) -> None:
-        super().__init__(show_command_palette=False, compact=True)
-
-    def compose(self) -> ComposeResult:
-        for count, key in enumerate(super().compose()):
-            if count < MOST_FOOTER_KEYS:
-                yield key
 
 
 class FtuiScreen(Screen[Result]):
@@ -39,6 +28,10 @@ class FtuiScreen(Screen[Result]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST_CELLS, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (LEAST_ROWS, "-low"), (30, "-tall")]
     HELP_TITLE = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = LeanCompositor()
 
     @property
     def ftui(self) -> FtuiApp:

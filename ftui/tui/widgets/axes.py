@@ -29,8 +29,11 @@ def nice_range(low: float, high: float, ticks: int) -> tuple[float, float]:
 def nice_end(last: float, limit: float | None) -> float:
     """Where an x-axis that grows ends: a round number at or above `last`, at least 20, at most `limit`.
 
-    It moves seldom (so that a growing curve repaints only its tip) and leaves at most a third of the chart empty.
+    It moves seldom, so that a growing curve repaints only its tip: by a quarter each time, and from two fifths of the
+    limit on not any more.
     """
+    if limit and 0.4 * limit <= last <= limit:
+        return limit
     end = 20.0
     if last > end:
         power = 10.0 ** math.floor(math.log10(last))

@@ -6,6 +6,7 @@ everything live (figures, meters, charts) is a `Lines`: rows are compared cell b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.segment import Segment
@@ -23,6 +24,8 @@ Span = tuple[str, str]
 """(text, look). The text is already safe for a terminal (core.text.safe) and holds no newline."""
 Row = tuple[Span, ...]
 
+_NARROW = re.compile(r"[\x20-\x7e\u2500-\u25ff\u2800-\u28ff]*")
+"""What nearly every row consists of: ASCII, boxes, blocks, braille; asking for each width would take longer."""
 _GAP_CELLS = 10
 """Two changes this close are painted as one: moving the cursor costs about as much."""
 
@@ -105,7 +108,7 @@ def changed_spans(before: Row, after: Row) -> Iterator[tuple[int, int]]:
 
 def _cells(row: Row) -> list[tuple[str, str]] | None:
     text = "".join(part for part, _ in row)
-    if not text.isascii() and cell_width(text) != len(text):
+    if not _NARROW.fullmatch(text) and cell_width(text) != len(text):
         return None
     return [(character, look) for part, look in row for character in part]
 
