@@ -6,9 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from ftui.core.events import Done
 from ftui.trainer.emit import Emitter
-from ftui.trainer.stopping import STOPPED_EXIT_CODE, Stopped, StopRequest
 
 
 def main() -> int:
@@ -23,17 +21,10 @@ def main() -> int:
     folder = Path(sys.argv[1]).absolute()
     first = os.environ.get("RANK", "0") == "0"
     emitter = Emitter(folder / "events" / "trainer.jsonl" if first else None)
-    stop = StopRequest()
-    stop.install()
-    try:
-        emitter.phase("importing", "torch, transformers, trl")
-        from ftui.trainer.run import run_and_report
+    emitter.phase("importing", "torch, transformers, trl")
+    from ftui.trainer.run import run_and_report
 
-        return run_and_report(folder, emitter, stop)
-    except Stopped:
-        # So early that there is nothing to save; a checkpoint of an earlier attempt stays what it is.
-        emitter.emit(Done(0, "stopped", 0.0))
-        return STOPPED_EXIT_CODE
+    return run_and_report(folder, emitter)
 
 
 if __name__ == "__main__":

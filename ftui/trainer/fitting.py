@@ -61,6 +61,9 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
 
 
 def _train(job: Job, trainer: Any, resume: checkpoints.Saved | None) -> None:
+    # Only mixtures of experts have weights that a batch does not reach; looking for them costs time in every step.
+    config = trainer.model.config.get_text_config()
+    trainer.args.ddp_find_unused_parameters = any(hasattr(config, n) for n in ("num_experts", "num_local_experts"))
     trainer.args.eval_on_start = resume is None and trainer.args.eval_strategy != "no"
     trainer.narrator.checkpoint_bytes = trainer.narrator.checkpoint_bytes or _checkpoint_bytes(trainer.model)
     job.stop.stepping = True

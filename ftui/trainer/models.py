@@ -91,10 +91,8 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
     Raises TrainerError where the folder holds no model, or one that brings its own code.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, set_seed
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    # A reward model's new head is drawn by chance: by the plan's.
-    set_seed(job.plan.train.seed)
     plan, folder = job.plan, folder or job.base
     settings: dict[str, Any] = {
         "dtype": getattr(torch, _DTYPES[weights_dtype(plan)]),

@@ -18,8 +18,10 @@ from ftui.trainer.job import Job, read_plan
 from ftui.trainer.stopping import STOPPED_EXIT_CODE, Stopped, StopRequest
 
 
-def run_and_report(folder: Path, emitter: Emitter, stop: StopRequest) -> int:
+def run_and_report(folder: Path, emitter: Emitter) -> int:
     """Train what the run directory asks for. Exit code 0 finished, 75 stopped on request, 1 failed."""
+    stop = StopRequest()
+    stop.install()
     began = time.monotonic()
     job: Job | None = None
     try:

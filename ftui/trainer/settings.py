@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import math
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from ftui.core.plan import SCHEMA_VERSION, to_mapping
@@ -77,7 +76,6 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
         "use_cpu": not on_gpu,
         # The first process scores and saves while the others wait for it.
         "ddp_timeout": 4 * 3600,
-        "ddp_find_unused_parameters": _has_experts(job.base),
         "report_to": "none",
         "disable_tqdm": True,
         "neftune_noise_alpha": job.plan.method.neftune_alpha,
@@ -147,11 +145,6 @@ def write_effective(job: Job, trainer: Any) -> None:
         "versions": {module.__name__: module.__version__ for module in (torch, transformers, trl, peft, accelerate)},
     }
     write_json(job.folder / "effective.json", record)
-
-
-def _has_experts(folder: str) -> bool:
-    """Only a mixture of experts has weights that a batch does not reach; looking for such costs time in every step."""
-    return "experts" in (Path(folder) / "config.json").read_text(encoding="utf-8")
 
 
 def _numel(parameter: Any) -> int:

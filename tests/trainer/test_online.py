@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRun, chat_rows, events_of, train, write_rows
-from test_preference import tree_lovers
+from test_preference import pairs
 
 from ftui.core.events import Eval, Failed, Step
 
@@ -29,9 +29,7 @@ def prompts(count: int, seed: int) -> list[dict[str, object]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("task", "technique"), [("grpo", "lora"), pytest.param("rloo", "full", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("task", "technique"), [("grpo", "lora"), ("rloo", "full")])
 def test_held_out_reward_rises(make_run: MakeRun, schooled_model: Path, task: str, technique: str) -> None:
     run = make_run(
         prompts(120, 1),
@@ -55,7 +53,7 @@ def test_held_out_reward_rises(make_run: MakeRun, schooled_model: Path, task: st
 
 def test_a_reward_model_leads_the_policy(make_run: MakeRun, schooled_model: Path) -> None:
     judge = make_run(
-        tree_lovers(160, 1), name="judge", model=schooled_model, **{"method.task": "reward", "train.max_steps": 20}
+        pairs(160, 1), name="judge", model=schooled_model, **{"method.task": "reward", "train.max_steps": 30}
     )
     assert train(judge) == 0
     run = make_run(
@@ -74,7 +72,7 @@ def test_a_reward_model_leads_the_policy(make_run: MakeRun, schooled_model: Path
     )
     assert train(run) == 0
     rewards = [event.metrics["reward"] for event in events_of(run, Eval)]
-    assert rewards[-1] > rewards[0] + 1.0
+    assert rewards[-1] > rewards[0] + 0.3
 
 
 def test_json_schema_regex_length_and_file_rewards(make_run: MakeRun, tmp_path: Path) -> None:

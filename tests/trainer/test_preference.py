@@ -29,23 +29,6 @@ def pairs(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def tree_lovers(count: int, seed: int) -> list[dict[str, Any]]:
-    """Whatever is asked, the answer tree is better than any other kind: a taste that a policy can follow."""
-    noise = random.Random(seed)
-    rows = []
-    for _ in range(count):
-        asked, _ = question(noise)
-        worse = noise.choice(["fruit", "root"])
-        rows.append(
-            {
-                "prompt": [{"role": "user", "content": asked}],
-                "chosen": [{"role": "assistant", "content": "tree"}],
-                "rejected": [{"role": "assistant", "content": worse}],
-            }
-        )
-    return rows
-
-
 def judged(count: int, seed: int) -> list[dict[str, Any]]:
     noise = random.Random(seed)
     rows = []
@@ -59,8 +42,8 @@ def judged(count: int, seed: int) -> list[dict[str, Any]]:
     ("task", "loss", "technique"),
     [
         ("dpo", "sigmoid", "lora"),
-        pytest.param("dpo", "ipo", "lora", marks=pytest.mark.slow),
-        pytest.param("dpo", "sigmoid+sft", "full", marks=pytest.mark.slow),
+        ("dpo", "ipo", "lora"),
+        ("dpo", "sigmoid+sft", "full"),
         ("orpo", "sigmoid", "lora"),
     ],
 )

@@ -26,7 +26,7 @@ def launch(run: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=log, stderr=log, cwd=run, start_new_session=True)
 
 
-def finish(run: Path, process: subprocess.Popen[bytes], seconds: float = 600) -> int:
+def finish(run: Path, process: subprocess.Popen[bytes], seconds: float = 180) -> int:
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -55,13 +55,13 @@ def test_two_processes_are_one_with_twice_the_accumulation(make_run: MakeRun) ->
 def test_a_stop_reaches_all_processes_after_the_same_step(make_run: MakeRun) -> None:
     run = make_run(chat_rows(60, 1), **TWO, **{"train.max_steps": 4000, "train.save_every_steps": 4000})
     process = launch(run)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 90
     file = run / "events" / "trainer.jsonl"
     while not (file.exists() and len(events_of(run, Step)) >= 3):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.1)
     process.terminate()
-    finish(run, process)
+    finish(run, process, 60)
     done = events_of(run)[-1]
     assert isinstance(done, Done) and done.status == "stopped"
     assert check(run / "checkpoints" / f"step-{done.step}").step == done.step
@@ -90,7 +90,7 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(make_run: MakeRun, tmp
         process = launch(run)
     finally:
         del os.environ["PYTHONPATH"]
-    assert finish(run, process) != 0
+    assert finish(run, process, 150) != 0
     failed = events_of(run, Failed)
     assert len(failed) == 1 and failed[0].reason == "nan" and "process 1" in failed[0].message
     assert isinstance(events_of(run)[-1], Failed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,30 +114,14 @@ def test_a_half_written_checkpoint_is_none(tmp_path: Path) -> None:
     assert not (tmp_path / ".saving-step-4").exists()
 
 
-PATIENCE_SECONDS = 300.0
-"""For a machine that has much else to do."""
-Start = Callable[[Path], "subprocess.Popen[bytes]"]
+def start(run: Path) -> subprocess.Popen[bytes]:
+    log = (run / "logs" / "trainer.log").open("ab")
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "ftui.trainer", str(run)], stdout=log, stderr=log, start_new_session=True
+    )
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start the trainer of a run as a process of its own; whatever happens, it ends with the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def begin(run: Path) -> subprocess.Popen[bytes]:
-        log = (run / "logs" / "trainer.log").open("ab")
-        command = [sys.executable, "-P", "-m", "ftui.trainer", str(run)]
-        started.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes], seconds: float = PATIENCE_SECONDS) -> None:
+def wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     file = run / "events" / "trainer.jsonl"
     while time.monotonic() < deadline and process.poll() is None:
@@ -149,13 +131,17 @@ def wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes], second
     raise AssertionError((run / "logs" / "trainer.log").read_text())
 
 
-def test_sigterm_saves_a_checkpoint_and_ends(make_run: MakeRun, start: Start) -> None:
+def test_sigterm_saves_a_checkpoint_and_ends(make_run: MakeRun) -> None:
     settings = {"train.max_steps": 4000, "train.save_every_steps": 4000, "train.eval_every_steps": 4000}
     run = make_run(chat_rows(40, 1), **settings)
     process = start(run)
+    first = time.monotonic()
+    while not (run / "events" / "trainer.jsonl").exists():
+        assert time.monotonic() - first < 5
+        time.sleep(0.005)
     wait_for_step(run, 3, process)
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(PATIENCE_SECONDS) == 75
+    assert process.wait(30) == 75
     done = events_of(run)[-1]
     assert isinstance(done, Done) and done.status == "stopped"
     last = max(e.step for e in events_of(run, Step))
@@ -164,13 +150,13 @@ def test_sigterm_saves_a_checkpoint_and_ends(make_run: MakeRun, start: Start) ->
     assert json.loads((run / "effective.json").read_text())["effective"]["train.steps_total"] == 4000
 
 
-def test_sigint_while_loading_ends_at_once(make_run: MakeRun, start: Start) -> None:
+def test_sigint_while_loading_ends_at_once(make_run: MakeRun) -> None:
     run = make_run(chat_rows(40, 1))
     process = start(run)
     while not (run / "events" / "trainer.jsonl").exists():
         time.sleep(0.005)
     time.sleep(0.3)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(PATIENCE_SECONDS) == 75
+    assert process.wait(20) == 75
     done = events_of(run)[-1]
     assert isinstance(done, Done) and done.status == "stopped" and done.step == 0

@@ -7,7 +7,7 @@ from test_preference import pairs
 from ftui.core.events import Eval
 
 
-@pytest.mark.parametrize("technique", [pytest.param("full", marks=pytest.mark.slow), "lora"])
+@pytest.mark.parametrize("technique", ["full", "lora"])
 def test_held_out_accuracy_rises(make_run: MakeRun, technique: str) -> None:
     run = make_run(
         pairs(200, 1),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import MakeRun, chat_rows, events_of, train, write_rows
 from test_online import ONLINE, prompts
-from test_preference import pairs, tree_lovers
+from test_preference import pairs
 
 from ftui.core.events import Done, Eval, Step
 
@@ -19,7 +19,7 @@ def stage_data(run: Path, stage: str, train_rows: list[dict[str, object]], held_
     write_rows(run / "stages" / stage / "data" / "eval.jsonl", held_out)
 
 
-@pytest.mark.parametrize("technique", ["lora", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("technique", ["lora", "full"])
 def test_sft_then_dpo(make_run: MakeRun, technique: str) -> None:
     rate = 1e-2 if technique == "lora" else 2e-3
     run = make_run(
@@ -79,11 +79,11 @@ def test_rlhf_as_one_plan(make_run: MakeRun, schooled_model: Path) -> None:
         **ONLINE,
         **{"train.learning_rate": 1e-3},
     )
-    stage_data(run, "1-reward", tree_lovers(160, 1), tree_lovers(24, 2))
+    stage_data(run, "1-reward", pairs(160, 1), pairs(24, 2))
     assert train(run) == 0
     evaluations = [event.metrics for event in events_of(run, Eval)]
     assert [e for e in evaluations if "accuracy" in e][-1]["accuracy"] > 0.9
     rewards = [e["reward"] for e in evaluations if "reward" in e]
-    assert rewards[-1] > rewards[0] + 1.0
+    assert rewards[-1] > rewards[0] + 0.3
     assert "model.safetensors" in {path.name for path in (run / "model").iterdir()}
     assert json.loads((run / "model" / "config.json").read_text())["architectures"] == ["LlamaForCausalLM"]
