@@ -77,8 +77,12 @@ _PICTURE_WORDS = frozenset({
 _COUNT_WORDS = frozenset(
     {"list", "give", "name", "provide", "suggest", "write", "generate", "come", "identify", "create"}
 )
-_POINTERS = ("below", "attached", "above", "code", "snippet", "text", "passage", "paragraph", "table", "image",
-             "picture", "figure")  # fmt: skip
+_ASKING_WORDS = _PICTURE_WORDS | _COUNT_WORDS
+_SIGNS = re.compile(rb"[<\[{(`=#\\]|JSON")
+"""What is in the marks of every row that a rule about form may object to."""
+_POINTED_AT = ("below", "attached", "above", "code", "snippet", "text", "passage", "paragraph", "table", "image",
+               "picture", "figure")  # fmt: skip
+_POINTERS = tuple(word + end for word in _POINTED_AT for end in ("", ".", ":", ".\n", ":\n", ": ", ". "))
 _BRACES = re.compile(
     r"\{\{\s*[A-Za-z_][\w .-]{0,40}\s*\}\}|<(?:insert|your|enter|add|fill in|fill)[ _-][^<>\n]{1,40}>", re.I
 )
@@ -127,9 +131,9 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         elif role == "system":
             system = turn.text
         last_role = role
-    _check_prompts(row, report)
-    marks = row.marks
-    if (b"{" in marks or b"[" in marks or b"<" in marks) and row.format.kind != "":
+    signs = _SIGNS.search(row.marks) is not None
+    _check_prompts(row, signs, report)
+    if signs and row.format.kind:
         _check_unfilled(row, report)
 
 
@@ -166,11 +170,13 @@ def _check_answer(
             report("QUA609", turn.pointer, "the answer is what the prompt gave", text=text)
         elif 40 <= len(asked.text) < size and text.startswith(asked.text) and asked.text == prompt[: len(asked.text)]:
             report("QUA609", turn.pointer, "the answer begins with the whole prompt", text=text)
-    _check_form(row, turn, prompt, system, report)
+    first = prompt[:16].partition(" ")[0].lower()
+    if first in _ASKING_WORDS or " word" in prompt or " sentence" in prompt:
+        _check_request(turn, prompt, first, report)
+    if _SIGNS.search(marks):
+        _check_form(row, turn, prompt, system, report)
     if b":" in marks and (b"I:" in marks or b"O:" in marks):
         _check_merged(turn, prompt, report)
-    if b"=" in marks or b"####" in marks or b"\\" in marks:
-        _check_sums(turn, report)
     if size >= 100 and len(prompt) >= 60:
         _check_language(turn, prompt, system, report)
     if _may_name_vendor(marks, text):
@@ -179,11 +185,10 @@ def _check_answer(
 
 def _may_name_vendor(marks: bytes, text: str) -> bool:
     """Whether an answer may speak of what it is: "I am", "As an AI" near its beginning."""
+    if b"I" not in marks:
+        return not text.isascii() and "我是" in text[:240]
     head = text[:240]
-    return (
-        b"AI" in marks or "I am" in head or "I'm" in head or "I’m" in head or "name is" in head or "我是" in head
-        or "call me" in head
-    )  # fmt: skip
+    return b"AI" in marks or "I am" in head or "I'm" in head or "I’m" in head or "I was" in head or "我是" in head
 
 
 def _count(totals: Totals, row: Row, text: str, size: int) -> None:
@@ -202,20 +207,25 @@ def _count(totals: Totals, row: Row, text: str, size: int) -> None:
             totals.labels[text] += 1
 
 
+def _check_request(turn: Turn, prompt: str, first: str, report: Reporter) -> None:
+    """What the prompt asks for in so many words: a picture, a number of things."""
+    if first in _PICTURE_WORDS and asks_for_picture(prompt, turn.text):
+        report("QUA620", turn.pointer, "a picture or a sound was asked for", text=prompt)
+    if fault := count_fault(prompt, turn.text):
+        report("QUA623", turn.pointer, fault, text=turn.text)
+
+
 def _check_form(row: Row, turn: Turn, prompt: str, system: str, report: Reporter) -> None:
-    """What the prompt asks for in so many words: JSON, thinking, a count, a picture; and code that should parse."""
+    """What has brackets, fences or signs of arithmetic in it: JSON, thinking, code, sums."""
     text, marks = turn.text, row.marks
     if (b"JSON" in marks or b"{" in marks) and (fault := json_fault(f"{system}\n{prompt}", text)):
         report("QUA610", turn.pointer, fault, text=text)
     if b"<" in marks and "think>" in text:
         _check_thinking(turn, report)
-    first = prompt[:16].partition(" ")[0].lower()
-    if first in _PICTURE_WORDS and asks_for_picture(prompt, text):
-        report("QUA620", turn.pointer, "a picture or a sound was asked for", text=prompt)
-    if (first in _COUNT_WORDS or " word" in prompt or " sentence" in prompt) and (fault := count_fault(prompt, text)):
-        report("QUA623", turn.pointer, fault, text=text)
     if b"```" in marks:
         _check_code(turn, report)
+    if b"=" in marks or b"####" in marks or b"\\" in marks:
+        _check_sums(turn, report)
 
 
 def _check_thinking(turn: Turn, report: Reporter) -> None:
@@ -294,11 +304,9 @@ def _check_sums(turn: Turn, report: Reporter) -> None:
 
 
 def _check_language(turn: Turn, prompt: str, system: str, report: Reporter) -> None:
-    """Quick where both are English, and where neither has a word or letter of another language."""
-    english = has_english(turn.text)
-    if english == has_english(prompt) and prompt.isascii() and turn.text.isascii():
-        return
-    if not has_romance_or_german(prompt if english else turn.text):
+    """Quick where the answer begins in English and the prompt holds no word or letter of another language."""
+    begins = turn.text[:200]
+    if not has_romance_or_german(prompt[:120] if has_english(begins) else begins):
         return
     asked = language_of(without_code(prompt))
     said = language_of(without_code(turn.text)) if asked else ""
@@ -319,26 +327,24 @@ def _check_vendor(turn: Turn, prompt: str, report: Reporter) -> None:
         )
 
 
-def _check_prompts(row: Row, report: Reporter) -> None:
-    marks = row.marks
-    may_point, has_link = b"<" in marks or b"[" in marks or b"(" in marks, b"://" in marks
+def _check_prompts(row: Row, signs: bool, report: Reporter) -> None:
+    has_link = b"://" in row.marks
     asked = [turn for turn in row.turns if turn.role == "user"]
-    given = len(asked)
+    alone = len(asked) == 1
     for turn in asked:
         prompt = turn.text
-        if turn.pointer in ("/input", "/context") and len(prompt) <= LABEL_CHARACTERS and is_placeholder(prompt):
+        if not row.conversation and turn.pointer in ("/input", "/context") and is_placeholder(prompt[:41]):
             report("QUA602", turn.pointer, "a placeholder in place of the input", text=prompt)
-        if has_link and (is_bare_url(prompt) or (given == 1 and ends_in_url(prompt))) and not row.tools:
+        if has_link and (is_bare_url(prompt) or (alone and ends_in_url(prompt))) and not row.tools:
             report("QUA614", turn.pointer, "only a link is given, and a text model cannot open it", text=prompt)
         elif (
-            (may_point or (given == 1 and prompt.rstrip(" .:\n").endswith(_POINTERS)))
+            (signs or (alone and prompt.endswith(_POINTERS)))
             and (missing := missing_in(prompt))
             and not _has_media(row)
         ):
             report("QUA614", turn.pointer, missing, text=prompt)
-        lower = prompt.lower() if len(prompt) < 400 else ""
-        if ("current" in lower or "today" in lower or "latest" in lower or "now" in lower) and (
-            words := asks_for_now(prompt)
+        if ("urrent" in prompt or "oday" in prompt or "atest" in prompt or "now" in prompt) and (
+            words := asks_for_now(prompt[:400])
         ):
             report("QUA621", turn.pointer, f'"{words[:60]}" changes with time', text=prompt)
 
