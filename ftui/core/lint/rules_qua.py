@@ -80,9 +80,8 @@ _COUNT_WORDS = frozenset(
 _ASKING_WORDS = _PICTURE_WORDS | _COUNT_WORDS
 _SIGNS = re.compile(rb"[<\[{(`=#\\]|JSON")
 """What is in the marks of every row that a rule about form may object to."""
-_POINTED_AT = ("below", "attached", "above", "code", "snippet", "text", "passage", "paragraph", "table", "image",
-               "picture", "figure")  # fmt: skip
-_POINTERS = tuple(word + end for word in _POINTED_AT for end in ("", ".", ":", ".\n", ":\n", ": ", ". "))
+_POINTED_AT = frozenset({"below", "attached", "above", "code", "snippet", "text", "passage", "paragraph", "table",
+                         "image", "picture", "figure"})  # fmt: skip
 _BRACES = re.compile(
     r"\{\{\s*[A-Za-z_][\w .-]{0,40}\s*\}\}|<(?:insert|your|enter|add|fill in|fill)[ _-][^<>\n]{1,40}>", re.I
 )
@@ -338,7 +337,7 @@ def _check_prompts(row: Row, signs: bool, report: Reporter) -> None:
         if has_link and (is_bare_url(prompt) or (alone and ends_in_url(prompt))) and not row.tools:
             report("QUA614", turn.pointer, "only a link is given, and a text model cannot open it", text=prompt)
         elif (
-            (signs or (alone and prompt.endswith(_POINTERS)))
+            (signs or (alone and prompt[-16:].rstrip(" .:\n").rpartition(" ")[2] in _POINTED_AT))
             and (missing := missing_in(prompt))
             and not _has_media(row)
         ):

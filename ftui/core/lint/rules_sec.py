@@ -157,7 +157,9 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         _check_injections(row, report)
         if not _COLUMNS.isdisjoint(row.data):
             _count_sources(row, totals)
-    _count_rare(row, totals, bool(_CAPITALS.search(marks)))
+    has_capitals = _CAPITALS.search(marks) is not None
+    if has_capitals or totals.sampled < _SAMPLE:
+        _count_rare(row, totals, has_capitals)
 
 
 def _each(row: Row, report: Reporter, code: str, find: Any) -> None:
