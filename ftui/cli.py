@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "list, show, compare, stop, pause, resume, adopt, remove"),
     "watch": ("watch", "live panels of a run, from any terminal"),
     "eval": ("eval", "base against tuned, with a verdict"),
+    "rate": ("rate", "rate base against tuned yourself, blind"),
     "chat": ("chat", "base and tuned side by side"),
     "export": ("export", "adapter, merged, gguf, ollama, vllm, hub"),
     "doctor": ("doctor", "is this installation sound"),
