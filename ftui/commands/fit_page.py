@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.text import clip, duration, gib, safe
+from ftui.services.fit_words import METHODS, parts_of, recipe_words, segments
 
 if TYPE_CHECKING:
     from ftui.core.fit.report import Recommendation
-    from ftui.core.fit.request import FitRequest
     from ftui.services.fit_predict import FitAnswer
     from ftui.services.model_config import FoundModel
 
@@ -60,52 +60,15 @@ def _lines(
     return lines
 
 
-def recipe_words(request: FitRequest) -> str:
-    """A recipe in one line."""
-    rows = "row" if request.micro_batch == 1 else "rows"
-    parts = [
-        {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}[request.method],
-        *([request.task.upper()] if request.task != "sft" else []),
-        *([request.quant] if request.quant != "none" else []),
-        request.precision,
-        f"{request.seq_len:,} tokens x {request.micro_batch} {rows}",
-        f"checkpointing {'on' if request.grad_checkpointing else 'off'}",
-        f"{request.loss} loss",
-        request.optimizer,
-    ]
-    if request.method != "full":
-        parts.append(f"rank {request.lora_rank} on {', '.join(request.lora_targets)}")
-    if request.gpus > 1:
-        parts.append(f"{request.gpus} GPUs ({request.sharding})")
-    return safe(", ".join(parts))
-
-
 def bar(answer: FitAnswer) -> list[str]:
-    """The components at the peak as one bar; `|` is the end of the free memory."""
-    from ftui.core.fit.device import COMPONENT_WORDS
-
+    """What the memory is made of as one bar; `|` is the end of the free memory."""
     fills = FILLS if "utf" in (sys.stdout.encoding or "").lower() else FILLS_ASCII
-    ranked = sorted(answer.memory.components.items(), key=lambda item: -item[1])
-    shown, rest = ranked[:4], sum(size for _, size in ranked[4:])
-    scatter = max(0, answer.band.expected - answer.memory.allocated_bytes - answer.band.context_bytes)
-    parts = [(COMPONENT_WORDS.get(name, name.replace("_", " ")), size) for name, size in shown]
-    parts += [("the rest", rest)] if rest else []
-    parts += [
-        ("allocator", scatter),
-        ("CUDA context" if not answer.target.is_cpu else "libraries", answer.band.context_bytes),
-    ]
-    parts = [(words, size) for words, size in parts if size > 0]
-    free = answer.target.free_bytes
-    scale = max(answer.band.expected, free) / BAR_CELLS
-    cells, position = "", 0.0
-    for index, (_, size) in enumerate(parts):
-        position += size / scale
-        cells += fills[index % len(fills)] * (round(position) - len(cells))
-    cells = cells[:BAR_CELLS].ljust(BAR_CELLS)
-    edge = min(BAR_CELLS, max(0, round(free / scale)))
-    lines = [f"  {cells[:edge]}|{cells[edge:]}".rstrip() + (f"  {gib(free)} free" if edge >= BAR_CELLS - 20 else "")]
-    if edge < BAR_CELLS - 20:
-        lines.append(f"  {' ' * edge}^ {gib(free)} free")
+    parts = parts_of(answer)
+    widths, edge = segments(answer, BAR_CELLS)
+    cells = "".join(fills[index % len(fills)] * width for index, width in enumerate(widths)).ljust(BAR_CELLS)
+    free = f"{gib(answer.target.free_bytes)} free"
+    line = f"  {cells[:edge]}|{cells[edge:]}".rstrip()
+    lines = [f"{line}  {free}"] if edge >= BAR_CELLS - 20 else [line, f"  {' ' * edge}^ {free}"]
     for index, (words, size) in enumerate(parts):
         lines.append(f"  {fills[index % len(fills)]} {gib(size):>9}  {words}")
     return lines
@@ -181,8 +144,9 @@ def _cards(found: FoundModel, answer: FitAnswer) -> list[str]:
     lines = ["", f"{safe(why)} On common ones, with {answer.request.seq_len:,} tokens a row:"]
     for gpu in common_cards():
         other = on_card(found.shape, gpu, answer.request)
-        words = {"full": "full", "lora": "LoRA", "qlora": "QLoRA"}[other.request.method]
-        verdict = {"fits": "fits", "tight": "tight", "no": "no"}[other.verdict.answer]
+        words = METHODS[other.request.method].split()[0]
         free = gib(other.target.free_bytes)
-        lines.append(f"  {gpu.name:<28} {free:>9}  {verdict:<5}  {words:<5} needs about {gib(other.band.expected)}")
+        lines.append(
+            f"  {gpu.name:<28} {free:>9}  {other.verdict.answer:<5}  {words:<5} needs about {gib(other.band.expected)}"
+        )
     return lines

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftui.core.lint.excerpt import excerpt_of
+from ftui.core.lint.changes import both_sides, differences
 from ftui.core.text import clip, plural, safe
 from ftui.services.lint import FileReport, LintOptions, lint
 from ftui.services.lint_fix import Change, Fixed, Fixer, default_output, fix
@@ -119,31 +119,13 @@ def diff_lines(change: Change) -> Iterator[str]:
     if change.after is None:
         yield f"  - {clip(json.dumps(change.before, ensure_ascii=False, default=str), CELLS)}"
         return
-    differences = list(_differences(change.before, change.after, ""))
-    for place, before, after in differences[:8]:
+    places = list(differences(change.before, change.after))
+    for place, before, after in places[:8]:
         yield f"  {safe(place) or 'the row'}"
-        yield from _sides(before, after)
-    if not differences:
+        old, new = both_sides(before, after)
+        yield f"  - {clip(old, CELLS)}"
+        yield f"  + {clip(new, CELLS)}"
+    if not places:
         yield "  written anew; the content is the same"
-    if len(differences) > 8:
-        yield f"  ... and {len(differences) - 8} more places"
-
-
-def _sides(before: Any, after: Any) -> Iterator[str]:
-    """Both texts around the first character that differs."""
-    old = before if isinstance(before, str) else json.dumps(before, ensure_ascii=False, default=str)
-    new = after if isinstance(after, str) else json.dumps(after, ensure_ascii=False, default=str)
-    first = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    for sign, text in (("-", old), ("+", new)):
-        yield f"  {sign} {clip(excerpt_of(text, (first, min(len(text), first + 60)))[0], CELLS)}"
-
-
-def _differences(before: Any, after: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
-        for key in before:
-            yield from _differences(before[key], after[key], f"{place}/{key}")
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for number, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(old, new, f"{place}/{number}")
-    elif before != after:
-        yield place, before, after
+    if len(places) > 8:
+        yield f"  ... and {len(places) - 8} more places"

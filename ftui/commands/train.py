@@ -5,6 +5,7 @@ ftui train plan.yaml --foreground    start it and print what happens; Ctrl+C sto
 ftui train plan.yaml --queue         start it when the runs before it are done and the memory is free
 ftui train --resume RUN              go on from the last checkpoint
 ftui train plan.yaml --emit slurm    print a job file instead
+ftui train plan.yaml --prepare       make the run's folder and its rows, and start nothing (job files do this)
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--foreground", action="store_true", help="stay and print events; Ctrl+C stops with a checkpoint"
     )
     parser.add_argument("--queue", action="store_true", help="wait for earlier runs and for free memory")
+    parser.add_argument(
+        "--prepare", action="store_true", help="make the run's folder and rows; the processes are started by others"
+    )
     parser.add_argument("--emit", choices=["slurm", "skypilot"], help="print a job file for this plan and do nothing")
     parser.add_argument(
         "--json", action="store_true", help="print {run, path} (events as JSON lines with --foreground)"
@@ -36,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start or resume; 0 when it is under way (or finished, in the foreground)."""
-    from ftui.services.launch import adopt_orphans, resume_run, start_run
+    from ftui.services.launch import adopt_orphans, prepared_run, resume_run, start_run
     from ftui.services.plans import load_plan
     from ftui.services.runs import find_run
 
@@ -50,12 +54,17 @@ def run(args: argparse.Namespace) -> int:
     adopt_orphans()
     if args.resume:
         training = resume_run(find_run(args.resume), force=args.force)
+    elif args.prepare:
+        training = prepared_run(load_plan(args.plan), progress=_say)
     else:
         training = start_run(load_plan(args.plan), queue=args.queue, progress=_say)
-    if args.foreground:
+    if args.foreground and not args.prepare:
         return _follow(training, as_json=args.json)
     if args.json:
         print(json.dumps({"run": training.name, "path": str(training.path)}))
+    elif args.prepare:
+        print(f"Prepared {safe(training.name)}; nothing runs yet.")
+        print(f"  start it    python -m ftui.trainer {safe(str(training.path))}   (one process; see --emit for more)")
     else:
         print(f"Started {safe(training.name)}. It goes on when this terminal closes.")
         print(f"  watch it    ftui watch {safe(training.name)}")

@@ -145,11 +145,18 @@ srun --kill-on-bad-exit=1 python -P -m torch.distributed.run \\
     --rdzv-id="$SLURM_JOB_ID" --rdzv-backend=c10d --rdzv-endpoint="$head_node:{RENDEZVOUS_PORT}" \\
     -m ftui.trainer "$folder" >> "$folder/logs/trainer.log" 2>&1 &
 step=$!
-wait "$step" || true
+code=0
+wait "$step" || code=$?
 if [ -n "$stopped" ]; then
     wait "$step" || true               # until the checkpoint is whole
     scontrol requeue "$SLURM_JOB_ID"
+    exit 0
 fi
+if [ "$code" -ne 0 ]; then
+    tail -n 50 "$folder/logs/trainer.log"
+fi
+ftui runs show "$(basename "$folder")"
+exit "$code"
 """
 
 

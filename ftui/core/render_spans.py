@@ -11,15 +11,14 @@ end-of-turn, and neither is what the model should learn.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 from ftui.core.render_dialect import Dialect, Message, Note, RenderError
+from ftui.core.render_forms import Form, equivalent_forms, other_call, other_words, text_of, thinking_of
 
 # An empty thinking block that a template writes by itself in front of an answer without reasoning.
 _EMPTY_THINKING = re.compile(r"\s*(?:<think>)?\s*</think>\s*")
@@ -41,12 +40,12 @@ def written(
 
     Raises RenderError when the template refuses every equivalent form, or a turn cannot be found in its text.
     """
-    forms = _forms(messages, tools)
+    forms = equivalent_forms(messages, tools)
     text, form, shift, notes = _first_faithful(dialect, forms, add_generation_prompt=False, kwargs=kwargs)
     if any(note.kind == "calls_dropped" for note in notes):
         for number in trained:
             turn = form.messages[number - shift] if 0 <= number - shift < len(form.messages) else {}
-            if turn.get("tool_calls") and not _text_of(turn).strip():
+            if turn.get("tool_calls") and not text_of(turn).strip():
                 raise RenderError(
                     f"the template does not write tool calls, so message {number + 1} would teach an empty answer"
                 )
@@ -75,7 +74,7 @@ def _frame(dialect: Dialect) -> tuple[str, str, str] | None:
     ]  # fmt: skip
     try:
         text = dialect.render(probe, None, False)
-        form = _Form(tuple(probe), None)
+        form = Form(tuple(probe), None)
         first, last = (_span(dialect, form, text, index, index, {}) for index in (1, 3))
         before, prompt = dialect.render(probe[:3], None, False), dialect.render(probe[:3], None, True)
     except RenderError:
@@ -89,7 +88,7 @@ def _frame(dialect: Dialect) -> tuple[str, str, str] | None:
     return lead, said[0][3:], said[1][4:]
 
 
-def _quick_spans(dialect: Dialect, form: _Form, text: str, trained: Sequence[int], shift: int) -> list[Span] | None:
+def _quick_spans(dialect: Dialect, form: Form, text: str, trained: Sequence[int], shift: int) -> list[Span] | None:
     """The spans without another rendering, where each answer stands literally between the frame's known pieces.
 
     None when a single condition does not hold: as many generation prompts as answers, each followed by its answer
@@ -128,7 +127,9 @@ def written_prompt(
     dialect: Dialect, messages: Sequence[Message], tools: Any, kwargs: Mapping[str, Any]
 ) -> tuple[str, list[Note]]:
     """Render a conversation up to the point where the model goes on."""
-    text, _, _, notes = _first_faithful(dialect, _forms(messages, tools), add_generation_prompt=True, kwargs=kwargs)
+    text, _, _, notes = _first_faithful(
+        dialect, equivalent_forms(messages, tools), add_generation_prompt=True, kwargs=kwargs
+    )
     return _single_bos(dialect, text, [], notes)[0], notes
 
 
@@ -137,36 +138,11 @@ def ends_with_special(text: str, specials: frozenset[str]) -> str:
     return next((text[-n:] for n in _lengths(specials) if text[-n:] in specials), "")
 
 
-@dataclass(frozen=True)
-class _Form:
-    messages: tuple[Message, ...]
-    tools: Sequence[Any] | None
-    merged: bool = False
-    """The system message was put into the first user turn: message numbers are one lower."""
-
-
-def _forms(messages: Sequence[Message], tools: Any) -> Iterator[_Form]:
-    """Equivalent ways to hand a conversation to a template, the usual one first."""
-    if not tools and all(len(m) == 2 and type(m.get("content")) is str and "role" in m for m in messages):
-        yield _Form(tuple(messages), None)  # nothing to tidy up: the usual case, kept short
-    plain = [_tidied(message) for message in messages]
-    if isinstance(tools, str):
-        tools = json.loads(tools)
-    calls = any(message.get("tool_calls") for message in plain)
-    merged_first = _merged(plain)
-    # An answer that is only calls has an empty text; a few templates want it null, and otherwise leave the calls out.
-    for parts, merge, text_arguments, null in product((False, True), repeat=4):
-        if (merge and merged_first is None) or ((text_arguments or null) and not calls):
-            continue
-        some: Sequence[Message] = merged_first if merge and merged_first is not None else plain
-        yield _Form(tuple(_shaped(m, parts, text_arguments, null) for m in some), tools or None, merge)
-
-
 def _first_faithful(
-    dialect: Dialect, forms: Iterator[_Form], add_generation_prompt: bool, kwargs: Mapping[str, Any]
-) -> tuple[str, _Form, int, list[Note]]:
+    dialect: Dialect, forms: Iterator[Form], add_generation_prompt: bool, kwargs: Mapping[str, Any]
+) -> tuple[str, Form, int, list[Note]]:
     error: RenderError | None = None
-    best: tuple[int, str, _Form, list[Note]] | None = None
+    best: tuple[int, str, Form, list[Note]] | None = None
     for form in forms:
         try:
             text = dialect.render(form.messages, form.tools, add_generation_prompt, **kwargs)
@@ -188,7 +164,7 @@ def _first_faithful(
 
 
 def _lost(
-    dialect: Dialect, form: _Form, text: str, add_generation_prompt: bool, kwargs: Mapping[str, Any]
+    dialect: Dialect, form: Form, text: str, add_generation_prompt: bool, kwargs: Mapping[str, Any]
 ) -> list[Note]:
     """What the template left out of `text` that another form of the same conversation might bring in."""
     lost = []
@@ -196,13 +172,13 @@ def _lost(
     for number, message in enumerate(form.messages, 1):
         role = message.get("role")
         calls = calls or bool(message.get("tool_calls"))
-        if role in ("system", "developer") and _text_of(message).strip() not in text:
+        if role in ("system", "developer") and text_of(message).strip() not in text:
             lost.append(Note("system_dropped", "the template leaves the system message out"))
-        elif role in ("user", "assistant") and _text_of(message).rpartition("</think>")[2].strip() not in text:
+        elif role in ("user", "assistant") and text_of(message).rpartition("</think>")[2].strip() not in text:
             lost.append(Note("content_dropped", f"the template leaves out or changes the text of message {number}"))
     if calls:
         others = [
-            {**m, "tool_calls": [_other_call(c) for c in m["tool_calls"]]} if m.get("tool_calls") else m
+            {**m, "tool_calls": [other_call(c) for c in m["tool_calls"]]} if m.get("tool_calls") else m
             for m in form.messages
         ]
         if _try(dialect, others, form.tools, add_generation_prompt, kwargs) == text:
@@ -210,18 +186,18 @@ def _lost(
     return lost
 
 
-def _lost_thinking(form: _Form, text: str) -> list[Note]:
+def _lost_thinking(form: Form, text: str) -> list[Note]:
     numbers = [
         str(number)
         for number, message in enumerate(form.messages, 1)
-        if (thinking := _thinking_of(message)) and thinking not in text
+        if (thinking := thinking_of(message)) and thinking not in text
     ]
     if not numbers:
         return []
     return [Note("thinking_dropped", f"the template leaves out the reasoning of message {', '.join(numbers)}")]
 
 
-def _span(dialect: Dialect, form: _Form, text: str, index: int, number: int, kwargs: Mapping[str, Any]) -> Span:
+def _span(dialect: Dialect, form: Form, text: str, index: int, number: int, kwargs: Mapping[str, Any]) -> Span:
     """The span in `text` of message `index` of the form."""
     before, upto = form.messages[:index], form.messages[: index + 1]
     prompt = _try(dialect, before, form.tools, True, kwargs) if before else None
@@ -248,13 +224,13 @@ def _try(
         return None
 
 
-def _differing(dialect: Dialect, form: _Form, text: str, index: int, kwargs: Mapping[str, Any]) -> tuple[int, int]:
+def _differing(dialect: Dialect, form: Form, text: str, index: int, kwargs: Mapping[str, Any]) -> tuple[int, int]:
     """Where `text` changes when message `index` says something else: from its first to its last own character."""
     messages = list(form.messages)
-    messages[index] = _other_words(messages[index])
+    messages[index] = other_words(messages[index])
     other = _try(dialect, messages, form.tools, False, kwargs)
     if other is None or other == text:
-        content = _text_of(form.messages[index]).strip()
+        content = text_of(form.messages[index]).strip()
         start = text.rfind(content) if content else -1
         if start < 0:
             raise RenderError(f"the template does not write message {index + 1}, so it cannot be trained")
@@ -288,7 +264,7 @@ def _last_piece(dialect: Dialect, prompt: str) -> str:
 
 def _shared_tail(
     dialect: Dialect,
-    form: _Form,
+    form: Form,
     upto: Sequence[Message],
     tail: str,
     whole: str | None,
@@ -300,7 +276,7 @@ def _shared_tail(
         return 0
     if len(upto) == len(form.messages):
         return len(tail)
-    alone = _Form(tuple(upto), form.tools)
+    alone = Form(tuple(upto), form.tools)
     _, high = _differing(dialect, alone, whole, index, kwargs)
     shared = _common(tail, whole[high:])
     while shared and _inside_special(dialect, tail, shared):
@@ -322,7 +298,7 @@ def _with_end_of_turn(dialect: Dialect, text: str, start: int, end: int) -> int:
 
 
 def _narrowed(
-    dialect: Dialect, form: _Form, text: str, spans: list[Span], notes: list[Note], kwargs: Mapping[str, Any]
+    dialect: Dialect, form: Form, text: str, spans: list[Span], notes: list[Note], kwargs: Mapping[str, Any]
 ) -> list[Span]:
     """Cut spans to the template's generation markers, and keep the end-of-turn in any case."""
     assert dialect.render_spans is not None
@@ -346,7 +322,7 @@ def _narrowed(
 
 
 def _closed(
-    dialect: Dialect, form: _Form, text: str, spans: list[Span], shift: int, notes: list[Note]
+    dialect: Dialect, form: Form, text: str, spans: list[Span], shift: int, notes: list[Note]
 ) -> tuple[str, list[Span], list[Note]]:
     """Make sure that a final answer ends with a token that says so, and that begin-of-text is there once."""
     if spans and spans[-1].message - shift == len(form.messages) - 1:
@@ -373,112 +349,6 @@ def _single_bos(dialect: Dialect, text: str, spans: list[Span], notes: list[Note
         spans = [Span(span.start - size, span.end - size, span.message) for span in spans]
         notes.append(Note("double_bos", f"{dialect.bos} stood twice at the beginning; one is left out"))
     return text, spans
-
-
-def _tidied(message: Message) -> Message:
-    """Tool-call arguments as objects, reasoning under every name that templates read, text parts as one text."""
-    content = message.get("content")
-    if isinstance(content, list) and content and all(_is_text(part) for part in content):
-        message = {**message, "content": "".join(part["text"] for part in content)}
-    reasoning = next(
-        (message[key] for key in ("reasoning_content", "thinking", "reasoning") if isinstance(message.get(key), str)),
-        None,
-    )
-    if reasoning is not None:
-        message = {**message, "reasoning_content": reasoning, "thinking": reasoning}
-    if message.get("tool_calls"):
-        message = {**message, "tool_calls": [_parsed_call(call) for call in message["tool_calls"]]}
-    elif "tool_calls" in message:
-        message = {k: v for k, v in message.items() if k != "tool_calls"}
-    return {**message, "content": ""} if message.get("content") is None else message
-
-
-def _is_text(part: Any) -> bool:
-    return isinstance(part, Mapping) and part.get("type") == "text" and isinstance(part.get("text"), str)
-
-
-def _parsed_call(call: Any) -> Any:
-    if not isinstance(call, Mapping):
-        return call
-    function = call.get("function")
-    if not isinstance(function, Mapping):
-        function = {key: call[key] for key in ("name", "arguments") if key in call}
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except ValueError:
-            return {**call, "type": "function", "function": dict(function)}
-    return {**call, "type": "function", "function": {**function, "arguments": arguments}}
-
-
-def _shaped(message: Message, parts: bool, text_arguments: bool, null: bool) -> Message:
-    if text_arguments and message.get("tool_calls"):
-        message = {**message, "tool_calls": [_text_call(call) for call in message["tool_calls"]]}
-    if null and message.get("tool_calls") and message.get("content") == "":
-        return {**message, "content": None}
-    if parts and isinstance(message.get("content"), str):
-        message = {**message, "content": [{"type": "text", "text": message["content"]}]}
-    return message
-
-
-def _text_call(call: Any) -> Any:
-    function = call["function"]
-    if isinstance(function.get("arguments"), str):
-        return call
-    return {**call, "function": {**function, "arguments": json.dumps(function.get("arguments"), ensure_ascii=False)}}
-
-
-def _merged(messages: Sequence[Message]) -> list[Message] | None:
-    """The leading system message's text put in front of the first user turn; None when there is nothing to merge."""
-    if len(messages) < 2 or messages[0].get("role") not in ("system", "developer"):
-        return None
-    first, second = messages[0].get("content"), messages[1].get("content")
-    if messages[1].get("role") != "user" or not isinstance(first, str) or not isinstance(second, str):
-        return None
-    return [{**messages[1], "content": f"{first.strip()}\n\n{second}"}, *messages[2:]]
-
-
-def _other_words(message: Message) -> Message:
-    other: dict[str, Any] = dict(message)
-    for key in ("content", "reasoning_content", "thinking"):
-        if isinstance(other.get(key), str) and (other[key].strip() or key == "content"):
-            other[key] = _other_text(other[key])
-        elif key == "content" and isinstance(other.get(key), list):
-            other[key] = [{**p, "text": _other_text(p["text"])} if _is_text(p) else p for p in other[key]]
-    if other.get("tool_calls"):
-        other["tool_calls"] = [_other_call(call) for call in other["tool_calls"]]
-    return other
-
-
-def _other_call(call: Any) -> Any:
-    if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
-        return call
-    function = call["function"]
-    return {**call, "function": {**function, "name": _other_text(str(function.get("name") or ""))}}
-
-
-def _other_text(text: str) -> str:
-    """A text that begins and ends with other characters than `text` does."""
-    bare = text.strip()
-    first, last = (bare[0], bare[-1]) if bare else ("", "")
-    return ("b" if first == "a" else "a") + ("b" if last == "a" else "a")
-
-
-def _thinking_of(message: Message) -> str:
-    """The reasoning of a message, from its own field or from between think tags in its text."""
-    thinking = message.get("reasoning_content")
-    if isinstance(thinking, str):
-        return thinking.strip()
-    before, tag, _ = _text_of(message).partition("</think>")
-    return before.replace("<think>", "").strip() if tag else ""
-
-
-def _text_of(message: Message) -> str:
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    return "".join(part["text"] for part in content if _is_text(part)) if isinstance(content, list) else ""
 
 
 def _common(one: str, other: str) -> int:

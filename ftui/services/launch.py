@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,25 @@ def start_run(
 
     extra_files: further JSON files for the run's folder by name (answers.json, verdict of the questionnaire).
     """
+    run = make_run(plan, progress=progress, folder=folder)
+    for name, value in (extra_files or {}).items():
+        write_json(run.path / name, value)
+    spawn_supervisor(run, *(["--queue"] if queue else []))
+    return run
+
+
+def prepared_run(plan: Plan, *, progress: Progress = lambda _: None) -> Run:
+    """Make a run with its rows and start nothing: a cluster's launcher starts its processes. Raises FtuiError."""
+    from ftui.services.prepare import prepare
+
+    run = make_run(plan, progress=progress)
+    prepare(run)
+    write_state(run, replace(recorded_state(run), reason="its processes are started by others, see its events"))
+    return run
+
+
+def make_run(plan: Plan, *, progress: Progress = lambda _: None, folder: Path | None = None) -> Run:
+    """Check the plan's inputs and make the run's folder, with its environment and prediction. Raises FtuiError."""
     require_training_stack()
     plan = with_absolute_paths(plan)
     check_inputs(plan)
@@ -55,9 +75,6 @@ def start_run(
         environment.describe(run.plan_file, found.path, found.source, plan.train.seed),
     )
     write_json(run.path / "fit.json", _prediction(plan, found.path))
-    for name, value in (extra_files or {}).items():
-        write_json(run.path / name, value)
-    spawn_supervisor(run, *(["--queue"] if queue else []))
     return run
 
 
@@ -94,6 +111,8 @@ def adopt_orphans(folder: Path | None = None) -> list[Run]:
             continue
         if state.status not in LIVE or is_alive(state.supervisor()):
             continue
+        if state.supervisor_pid is None:
+            continue  # only prepared: whatever trains it is not ours to settle
         if is_alive(state.trainer()):
             spawn_supervisor(run, "--adopt")
             adopted.append(run)

@@ -25,7 +25,7 @@ from ftui.services.dataset_sniff import Source
 from ftui.services.lint_baseline import Baseline
 from ftui.services.lint_findings import FindingStore
 from ftui.services.lint_near import report_contamination, report_near_duplicates
-from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, checked_row, in_parallel
+from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, LineMap, checked_row, in_parallel
 from ftui.services.lint_targets import Target, targets
 
 SAMPLE_ROWS = 64
@@ -73,7 +73,7 @@ class FileReport:
     """What is known of one dataset (a file, or one split of a folder).
 
     unreadable: records that could not be read as rows. columns: canonical column -> column of the file.
-    state: the families' totals. lines: physical line of each record. failures: rules that failed on a row (our bugs).
+    state: the families' totals. failures: rules that failed on a row (our bugs).
     """
 
     path: str
@@ -89,7 +89,6 @@ class FileReport:
     held_out: bool = False
     readable: bool = True
     state: Mapping[str, Any] = field(default_factory=dict)
-    lines: Sequence[int] = ()
     failures: Sequence[str] = ()
     accepted: int = 0
     """Findings that the baseline accepts, not counted in `findings`."""
@@ -194,8 +193,7 @@ class _Run:
         if len(made.sketches):
             whole.sketches.pad_to(rows_before)
             whole.sketches.extend(made.sketches)
-        whole.lines.extend([0] * (rows_before - len(whole.lines)))
-        whole.lines.extend(line + part.lines if line else 0 for line in made.lines)
+        whole.lines.extend(made.lines, rows_before, part.lines)
 
     def finished(self) -> FileReport:
         """Check what only the whole file shows, and report."""
@@ -232,7 +230,6 @@ class _Run:
             held_out=target.held_out,
             readable=bool(target.data.sources) or not any(finding.code in CANNOT_READ for finding in self.store),
             state=checker.state,
-            lines=whole.lines,
             failures=checker.failures,
             accepted=self.accepted,
         )
@@ -308,11 +305,11 @@ class _Shifted(Reporter):
         self._real(code, pointer, message, **details)
 
 
-def _with_line(finding: Finding, lines: Sequence[int]) -> Finding:
+def _with_line(finding: Finding, lines: LineMap) -> Finding:
     """Findings that only the whole file shows know their row; the line is looked up."""
-    if finding.row is None or finding.line is not None or finding.row >= len(lines):
+    if finding.row is None or finding.line is not None:
         return finding
-    return replace(finding, line=lines[finding.row] or None)
+    return replace(finding, line=lines.line(finding.row))
 
 
 def _hashed(path: Path, digest: Any) -> Iterator[None]:

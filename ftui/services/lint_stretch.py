@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,11 +47,36 @@ class How:
         return Checker(self.rules, context, self.severities, self.mapping, self.always, self.expected)
 
 
+class LineMap:
+    """Which physical line a row stands on: kept only where the distance between the two changes."""
+
+    def __init__(self) -> None:
+        self.shift: int | None = None
+        """Line minus row of the last row that was added."""
+        self._rows = array("Q")
+        self._lines = array("Q")
+
+    def add(self, row: int, line: int) -> None:
+        self.shift = line - row
+        self._rows.append(row)
+        self._lines.append(line)
+
+    def extend(self, later: LineMap, rows_before: int, lines_before: int) -> None:
+        """Append what another process found in the stretch that follows."""
+        for row, line in zip(later._rows, later._lines, strict=True):
+            self.add(row + rows_before, line + lines_before)
+
+    def line(self, row: int) -> int | None:
+        """The line of a row; None where rows have no lines."""
+        place = bisect_right(self._rows, row) - 1
+        return None if place < 0 else self._lines[place] + row - self._rows[place]
+
+
 @dataclass
 class Checked:
     """What came of a stretch. Rows and lines are numbered from the stretch's own beginning.
 
-    lines: the physical line of every record. state: the families' totals.
+    lines: which line each row stands on. state: the families' totals.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -58,7 +84,7 @@ class Checked:
     state: Mapping[str, Any] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)
     sketches: Sketches = field(default_factory=Sketches)
-    lines: array[int] = field(default_factory=lambda: array("I"))
+    lines: LineMap = field(default_factory=lambda: LineMap())
     failures: list[str] = field(default_factory=list)
 
 
@@ -79,13 +105,11 @@ def check_stretch(how: How, source: Source, start: int, end: int, last: bool) ->
 def checked_row(checker: Checker, made: Checked, near: bool, row: int, line: int | None, data: dict[str, Any]) -> None:
     """Check one row and note what the whole file needs of it."""
     seen = checker.row(row, line, data)
-    lines = made.lines
-    if len(lines) < row:
-        lines.extend([0] * (row - len(lines)))
-    lines.append(line or 0)
+    if line is not None and line - row != made.lines.shift:
+        made.lines.add(row, line)
     if near:
         sketches = made.sketches
-        if len(sketches) < row:
+        if sketches.count < row:
             sketches.pad_to(row)
         sketches.add(seen.joined)
 

@@ -64,20 +64,26 @@ class Sketches:
     """Bands of every text that was added, in order. Picklable; a stretch of a file comes back and is appended."""
 
     bands: list[array[int]] = field(default_factory=lambda: [array("q") for _ in range(BANDS)])
+    count: int = 0
+    """How many texts were added."""
     _waiting: list[bytes] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.bands[0]) + len(self._waiting)
+        return self.count
 
     def add(self, text: str) -> None:
         """Add the next text."""
-        self._waiting.append(_pieces(text))
-        if len(self._waiting) >= _BATCH_TEXTS:
+        self.count += 1
+        waiting = self._waiting
+        waiting.append(_pieces(text))
+        if len(waiting) >= _BATCH_TEXTS:
             self.flush()
 
     def pad_to(self, count: int) -> None:
         """Let rows that have no text count as texts that resemble nothing."""
-        self._waiting += [b""] * (count - len(self))
+        missing = max(0, count - self.count)
+        self._waiting += [b""] * missing
+        self.count += missing
 
     def flush(self) -> None:
         """Sketch what waits for a full batch."""
@@ -103,6 +109,7 @@ class Sketches:
         """Append the texts that another process sketched."""
         self.flush()
         later.flush()
+        self.count += later.count
         for mine, theirs in zip(self.bands, later.bands, strict=True):
             mine.extend(theirs)
 

@@ -129,6 +129,9 @@ def run_at_depth(
     from ftui.trainer.dry_run_step import Trainee, loads_reference
 
     ledger = Ledger()
+    if request.task in ("grpo", "rloo"):
+        # Only completions have log-probabilities.
+        ledger.labelled_share = (request.completion_len or request.seq_len // 2) / request.seq_len
     with (
         FakeTensorMode(allow_non_fake_inputs=True),
         ledger,

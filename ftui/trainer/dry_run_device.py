@@ -27,8 +27,9 @@ GEMM_4BIT_FUSED_ROWS = 1536
 # ---- answers that depend on contents ----
 
 
-def answer_without_data(operation: Any, args: tuple[Any, ...]) -> tuple[bool, Any]:
-    """(True, answer) where an operation would have to read a tensor: every token is real, every label counts."""
+def answer_without_data(operation: Any, args: tuple[Any, ...], labelled_share: float = 1.0) -> tuple[bool, Any]:
+    """(True, answer) where an operation would have to read a tensor: every token is real, and of the labels
+    `labelled_share` count."""
     if operation is ATEN._local_scalar_dense.default:
         tensor = args[0]
         return True, True if tensor.dtype is torch.bool else 1.0 if tensor.dtype.is_floating_point else 1
@@ -38,7 +39,7 @@ def answer_without_data(operation: Any, args: tuple[Any, ...]) -> tuple[bool, An
         return True, torch.empty((args[0].numel(), args[0].dim()), dtype=torch.long, device=args[0].device)
     if operation is ATEN.index.Tensor and len(args[1]) == 1 and getattr(args[1][0], "dtype", None) is torch.bool:
         source, mask = args[0], args[1][0]
-        return True, source.new_empty((mask.numel(), *source.shape[mask.dim() :]))
+        return True, source.new_empty((round(labelled_share * mask.numel()), *source.shape[mask.dim() :]))
     return False, None
 
 

@@ -35,6 +35,7 @@ class Ledger(TorchDispatchMode):
     def __init__(self, pretends: bool = True) -> None:
         super().__init__()
         self.pretends = pretends
+        self.labelled_share = 1.0
         self.phase = "load"
         self.kind = "weights"
         self.live_bytes = 0
@@ -49,7 +50,7 @@ class Ledger(TorchDispatchMode):
         from ftui.trainer.dry_run_device import answer_without_data, hidden_workspace_bytes
 
         kwargs = kwargs or {}
-        answered, result = answer_without_data(operation, args) if self.pretends else (False, None)
+        answered, result = answer_without_data(operation, args, self.labelled_share) if self.pretends else (False, None)
         if not answered:
             result = operation(*args, **kwargs)
         for tensor in tree_iter(result):

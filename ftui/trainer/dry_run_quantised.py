@@ -72,24 +72,16 @@ def int8_layer(layer: Any) -> nn.Module:
     """An LLM.int8() layer in place of `layer`: one byte per weight and one fp32 scale per row."""
     bnb = _bitsandbytes()
     rows, columns = _sizes(layer)
-
-    class Linear8bit(bnb.nn.Linear8bitLt):  # type: ignore[misc]
-        def __init__(self) -> None:
-            nn.Module.__init__(self)
-            device = layer.weight.device
-            self.in_features, self.out_features, self.bias = columns, rows, layer.bias
-            empty = torch.empty((rows, columns), dtype=torch.int8, device=device)
-            self.weight = nn.Parameter(empty, requires_grad=False)
-            self.scales = torch.empty(rows, dtype=torch.float32, device=device)
-            self.state = bnb.MatmulLtState()
-            self.state.threshold, self.state.has_fp16_weights = 6.0, False
-            self.index = None
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            output: torch.Tensor = _Int8.apply(x, self.weight, self.scales, self.bias)
-            return output
-
-    return Linear8bit()
+    device = layer.weight.device
+    made: Any = bnb.nn.Linear8bitLt.__new__(bnb.nn.Linear8bitLt)
+    nn.Module.__init__(made)
+    made.in_features, made.out_features, made.bias, made.index = columns, rows, layer.bias, None
+    made.weight = nn.Parameter(torch.empty((rows, columns), dtype=torch.int8, device=device), requires_grad=False)
+    made.scales = torch.empty(rows, dtype=torch.float32, device=device)
+    made.state = bnb.MatmulLtState()
+    made.state.threshold, made.state.has_fp16_weights = 6.0, False
+    made.forward = lambda x: _Int8.apply(x, made.weight, made.scales, made.bias)
+    return made  # type: ignore[no-any-return]
 
 
 class _Int8(torch.autograd.Function):

@@ -53,7 +53,7 @@ class Trainee:
             self._prepare_head(reference)
         from ftui.trainer.dry_run_optimizer import make_optimizer
 
-        self.optimizer = make_optimizer(trained(model), request, real=device != "cpu")
+        self.optimizer = make_optimizer(model, request, real=device != "cpu")
 
     def _prepare_head(self, model: Any) -> None:
         if self.request.loss != "chunked" or self.request.task == "reward":

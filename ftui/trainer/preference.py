@@ -88,6 +88,7 @@ def train_orpo(job: Job) -> Outcome:
             return feature  # rows are tokens already
 
     tokenizer, train, held_out, model = _ready(job)
+    job.effective["train.loss"] = "full"  # TRL computes the odds ratio from whole logits
     arguments = ORPOConfig(
         **common_arguments(job, len(train), held_out is not None),
         beta=job.plan.method.beta,

@@ -24,6 +24,7 @@ def train_reward(job: Job) -> Outcome:
 
     job.phase("loading", "the model, with a new head")
     model = load_model(job, kind="reward")
+    job.effective["train.loss"] = "pairwise"
 
     trainer: Any = watched(RewardTrainer)(
         model=model,

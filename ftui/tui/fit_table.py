@@ -23,6 +23,8 @@ LOOKS = ("bright", "second", "third", "mark", "dim", "accent", "faint")
 """Of the parts of the bar, in order."""
 FILLS, FILLS_ASCII = "█▓▒░", "#=+:"
 """The parts of the bar differ in shade as well as in colour."""
+NARROW_CELLS = 68
+"""Below this there is no room for the speed in the table."""
 VERDICT_LOOKS = {"fits": "ok", "tight": "warn", "no": "fail"}
 
 
@@ -93,9 +95,9 @@ def _way(name: str, shape: ModelShape, target: Target, request: FitRequest) -> W
 def table_rows(found: Sequence[Way], chosen: int, width: int, glyphs: Glyphs) -> list[Row]:
     """Methods against verdicts; the chosen one is marked."""
     name_cells = max(len(way.name) for way in found)
-    rows: list[Row] = [
-        ((f"  {'method':<{name_cells}}  {'needs':>9}  {'to spare':>9}  {'tokens/s':>9}  verdict", "dim"),)
-    ]
+    speeds = width >= NARROW_CELLS
+    head = f"  {'method':<{name_cells}}  {'needs':>9}  {'to spare':>9}  {'tokens/s  ' if speeds else ''}verdict"
+    rows: list[Row] = [((head, "dim"),)]
     for index, way in enumerate(found):
         here = index == chosen
         mark: Span = (f"{glyphs.here if here else ' '} ", "accent")
@@ -108,7 +110,7 @@ def table_rows(found: Sequence[Way], chosen: int, width: int, glyphs: Glyphs) ->
         spare = answer.verdict.margin_bytes
         sign = glyphs.good if verdict == "fits" else glyphs.warning if verdict == "tight" else glyphs.bad
         rate = f"{answer.speed.tokens_per_second:,.0f}" if answer.speed else "?"
-        figures = f"  {gib(answer.band.expected):>9}  {gib(spare):>9}  {rate:>9}  "
+        figures = f"  {gib(answer.band.expected):>9}  {gib(spare):>9}  {f'{rate:>8}  ' if speeds else ''}"
         rows.append((mark, name, (figures, "text"), (f"{sign} {verdict}", VERDICT_LOOKS[verdict])))
     return rows
 
@@ -128,8 +130,9 @@ def knob_rows(found: Sequence[Knob], turned: int, request: FitRequest) -> list[R
     return [tuple(spans), ((f"  {found[turned].about}", "dim"),)]
 
 
-def bar_rows(answer: FitAnswer, width: int, glyphs: Glyphs) -> list[Row]:
-    """What the memory is made of as one bar; the line in it is the end of the free memory. Below, what is what."""
+def bar_rows(answer: FitAnswer, width: int, glyphs: Glyphs, legend_rows: int = 99) -> list[Row]:
+    """What the memory is made of as one bar; the line in it is the end of the free memory. Below, what is what, in at
+    most `legend_rows` rows."""
     fills = FILLS_ASCII if glyphs.ascii else FILLS
     cells = max(10, width - 5)
     widths, edge = segments(answer, cells)
@@ -147,7 +150,7 @@ def bar_rows(answer: FitAnswer, width: int, glyphs: Glyphs) -> list[Row]:
     at = edge + 2
     under = label.rjust(at + 1) if len(label) <= at else " " * at + "^ " + label
     rows: list[Row] = [tuple(spans), ((clip(under, width), "ok" if drawn <= edge else "fail"),)]
-    return [*rows, *_legend(answer, fills, width)]
+    return [*rows, *_legend(answer, fills, width)[: max(0, legend_rows)]]
 
 
 def _split(part: int, start: int, edge: int) -> list[tuple[int, int]]:

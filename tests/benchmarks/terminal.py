@@ -88,6 +88,14 @@ class Terminal:
                 return time.perf_counter() - self.started
         raise TimeoutError(f"{marker!r} never came; last was {self.tail[-300:]!r}")
 
+    def wait_for_rest(self, quiet: float = 1.5) -> float:
+        """Seconds since the start until the last byte, when nothing came for `quiet` seconds after it."""
+        last = time.perf_counter()
+        while time.perf_counter() - last < quiet:
+            if self.read(0.1):
+                last = time.perf_counter()
+        return last - self.started
+
     def drain(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
         """Read for so long, and call `each` in between."""
         until = time.perf_counter() + seconds
@@ -236,10 +244,7 @@ def million(folder: Path, count: int = 1_000_000) -> None:
     print(f"a run of {count:,} events, {size:,.0f} MiB of event files")
     terminal = Terminal([*FTUI, "watch", run.path.as_posix()], folder, (120, 40))
     first = terminal.wait_for(b"20261122-040000-million")
-    marker = f"step {steps:,} of {steps:,}".encode()
-    opened = terminal.wait_for(marker)
-    while b"reading" in terminal.tail[-400:]:
-        terminal.read(0.1)
+    opened = terminal.wait_for_rest()
     say("a million events: until the name is there", first, "s", 2)
     say("a million events: until all of it is there", opened, "s", 2)
     print(f"{'':<44} {terminal.cpu_seconds:10.2f} s        CPU, first paint included")
@@ -268,8 +273,7 @@ def hours(folder: Path, count: int = 576_000) -> None:
                 for each in (file, other, log):
                     each.flush()
                 terminal.drain(0.05)
-    terminal.wait_for(b"576,000 of 576,000", 120)
-    terminal.drain(2.0)
+    terminal.wait_for_rest()
     say("eight hours of viewing: memory grown by", terminal.memory_mib() - before, "MiB", 10)
     terminal.close()
 

@@ -76,15 +76,14 @@ async def test_settings_stop_at_the_end_of_their_scale() -> None:
         assert made.request.seq_len == 131072
 
 
-async def test_up_and_down_choose_the_method_and_enter_hands_it_on() -> None:
+async def test_up_and_down_choose_the_method_and_enter_hands_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: list[tuple[str, str]] = []
 
-    class Listening(FtuiApp):
-        def on_fit_screen_chosen(self, event: FitScreen.Chosen) -> None:
-            chosen.append((event.request.method, event.verdict))
+    def on_fit_screen_chosen(self: FtuiApp, event: FitScreen.Chosen) -> None:
+        chosen.append((event.request.method, event.verdict))
 
-    made = screen()
-    async with Listening(lambda: made).run_test(size=(100, 30)) as pilot:
+    monkeypatch.setattr(FtuiApp, "on_fit_screen_chosen", on_fit_screen_chosen, raising=False)
+    async with fit_app(screen()).run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         await pilot.press("down", "down", "down", "enter")
         await settle(pilot)

@@ -131,7 +131,7 @@ class Parts:
     def _lora(self, linear: Linear, x: int, base: int, n: int, keep: bool) -> int:
         """PEFT: result = base(x) + B(A(dropout(x))) * scale. `keep`: the input is first cast to the adapter's dtype."""
         tape, recipe, rank = self.tape, self.recipe, self.recipe.rank
-        source = self.cast(x, n * linear.in_features, recipe.adapter) if keep else x
+        source = given = self.cast(x, n * linear.in_features, recipe.adapter) if keep else x
         if recipe.dropout:
             mask = tape.constant(n * linear.in_features)
             source = tape.op((source,), tape.size(source), (mask,))
@@ -142,5 +142,7 @@ class Parts:
         scaled = tape.op((up,), n * linear.out_features * inner)
         if tape.size(scaled) != tape.size(base) and recipe.quantises(linear):
             scaled = tape.op((scaled,), tape.size(base))
-        total = tape.op((scaled, base), max(tape.size(scaled), tape.size(base)), shares_grad=True)
+        # Whoever called holds the input until here, and PEFT the one that it cast.
+        size = max(tape.size(scaled), tape.size(base))
+        total = tape.op((scaled, base), size, shares_grad=True, holds=(x, given))
         return self.cast(total, n * linear.out_features, self.width(base, n * linear.out_features))

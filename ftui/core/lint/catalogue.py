@@ -28,6 +28,9 @@ FAMILIES = {
 }
 """Families in the order in which they run."""
 
+NOT_FOR_PLAIN_ROWS = ("TOL", "PRF")
+"""Families that have nothing to say of a row that is nothing but messages (`Row.plain`)."""
+
 
 @cache
 def family_modules() -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ftui.core.formats import Format, detect_format, format_from_mapping
-from ftui.core.lint.catalogue import all_rules, family_modules
+from ftui.core.lint.catalogue import NOT_FOR_PLAIN_ROWS, all_rules, family_modules
 from ftui.core.lint.model import Context, Facts, Finding, Reporter, Row, Rule, Severity
 from ftui.core.lint.view import plain_chat, view
 
@@ -49,6 +49,7 @@ class Checker:
         self.failures: list[str] = []
         self._totals: dict[str, Any] = {}
         self._checks: list[tuple[Any, Any]] = []
+        self._plain_checks: list[tuple[Any, Any]] = []
         self._batch_checks: list[tuple[Any, Any]] = []
         self._batch: list[Row] = []
         for family, module in family_modules().items():
@@ -58,6 +59,8 @@ class Checker:
             self._totals[family] = totals
             if hasattr(module, "check"):
                 self._checks.append((module.check, totals))
+                if family not in NOT_FOR_PLAIN_ROWS:
+                    self._plain_checks.append((module.check, totals))
             if hasattr(module, "check_batch") and context.tokenizer is not None:
                 self._batch_checks.append((module.check_batch, totals))
 
@@ -69,14 +72,15 @@ class Checker:
             if format.name == "prompt" and self._expected is not None and self._expected.columns[0][1] in data:
                 format = self._expected
             seen = view(index, line, data, format)
-        name = seen.format.name
-        self.formats[name] = self.formats.get(name, 0) + 1
-        report = self.report
+            self.formats[seen.format.name] = self.formats.get(seen.format.name, 0) + 1
+        else:
+            self.formats["chat"] = self.formats.get("chat", 0) + 1
+        report, context = self.report, self.context
         report.row, report.line = index, line
         before = len(report.findings)
-        for check, totals in self._checks:
+        for check, totals in self._plain_checks if seen.plain else self._checks:
             try:
-                check(seen, report, totals, self.context)
+                check(seen, report, totals, context)
             except Exception as error:
                 self._failed(check, index, error)
         if SUPPRESS_KEY in data and len(report.findings) > before:
@@ -92,8 +96,10 @@ class Checker:
         modules = family_modules()
         self._totals = {family: modules[family].Totals() if totals is not None else None
                         for family, totals in self._totals.items()}  # fmt: skip
-        self._checks = [(modules[family].check, totals) for family, totals in self._totals.items()
-                        if hasattr(modules[family], "check")]  # fmt: skip
+        checks = {family: (modules[family].check, totals) for family, totals in self._totals.items()
+                  if hasattr(modules[family], "check")}  # fmt: skip
+        self._checks = list(checks.values())
+        self._plain_checks = [pair for family, pair in checks.items() if family not in NOT_FOR_PLAIN_ROWS]
 
     def flush(self) -> None:
         """Check the rows that wait for a full batch."""

@@ -141,20 +141,15 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     turns, start = row.turns, row.answer_start
     totals.rows += 1
     answer = turns[-1].text if len(turns) > start else ""
-    label = answer.strip() if 0 < len(answer) <= MAX_LABEL_CHARACTERS and turns[-1].role == "assistant" else ""
-    if row.label is not None and row.format.kind == "kto":
-        label = str(row.label)
-    if not label or (label not in totals.labels and len(totals.labels) >= _COUNTED_LABELS):
+    if len(answer) > MAX_LABEL_CHARACTERS and row.label is None:
         totals.unlabelled += 1
+        opening, openings = answer[:OPENING_CHARACTERS], totals.openings
+        if opening in openings:
+            openings[opening] += 1
+        elif len(openings) < _COUNTED_OPENINGS:
+            openings[opening] = 1
     else:
-        totals.labels[label] += 1
-        if label != totals.last_label:
-            totals.label_changes += 1
-            totals.last_label = label
-    if len(answer) > MAX_LABEL_CHARACTERS:
-        opening = answer[:OPENING_CHARACTERS]
-        if opening in totals.openings or len(totals.openings) < _COUNTED_OPENINGS:
-            totals.openings[opening] += 1
+        _count_label(row, answer.strip() if turns and turns[-1].role == "assistant" else "", totals)
     if totals.rows <= _ALL_SAMPLED or totals.rows % _SAMPLE_EVERY == 0:
         language = language_of(row.joined)
         if language:
@@ -172,6 +167,18 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
             style[0] += 1
             style[1] += "\n- " in answer or "\n* " in answer or "\n1. " in answer
             style[2] += answer.rstrip().endswith((".", "。"))
+
+
+def _count_label(row: Row, label: str, totals: Totals) -> None:
+    if row.label is not None and row.format.kind == "kto":
+        label = str(row.label)
+    if not label or (label not in totals.labels and len(totals.labels) >= _COUNTED_LABELS):
+        totals.unlabelled += 1
+        return
+    totals.labels[label] += 1
+    if label != totals.last_label:
+        totals.label_changes += 1
+        totals.last_label = label
 
 
 def label_counts(totals: Totals) -> dict[str, int]:

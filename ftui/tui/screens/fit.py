@@ -19,6 +19,8 @@ from ftui.tui.screens.base import FtuiScreen, Plain
 from ftui.tui.widgets.lines import Lines
 
 METHODS = ("full", "full", "lora", "qlora")
+OTHER_ROWS = 15
+"""Rows of everything but the bar's legend, with three for the reasons."""
 
 
 class FitScreen(FtuiScreen[FitRequest]):
@@ -91,7 +93,7 @@ class FitScreen(FtuiScreen[FitRequest]):
         glyphs = self.ftui.glyphs
         self.query_one("#methods", Lines).set_rows(table_rows(self._ways, self._chosen, width, glyphs))
         self.query_one("#knobs", Lines).set_rows(knob_rows(self._knobs, self._turned, self._request))
-        bar = bar_rows(way.answer, width, glyphs) if way.answer else []
+        bar = bar_rows(way.answer, width, glyphs, self.size.height - OTHER_ROWS) if way.answer else []
         self.query_one("#bar", Lines).set_rows(bar)
         lines = reasons(self._shape, way, self._target)
         self.query_one("#reasons", Plain).update("\n".join(f"{glyphs.middle} {line}" for line in lines))
