@@ -6,7 +6,7 @@ import contextlib
 import json
 from bisect import insort
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -34,6 +34,8 @@ SMOOTHINGS = (0.9, 0.97, 0.0, 0.6)
 """How much of the last average stays at each step, in the order that the key walks through them; 0 is no smoothing."""
 _READABLE = tuple(range(1, SCHEMA_VERSION + 1))
 _ENVELOPE = frozenset({"schema_version", "time", "kind", "step", "steps_total", "epoch", "tokens"})
+_NOISY = ("loss", "reward")
+"""Metrics whose names begin like this are smoothed."""
 _MOST_ALERTS, _MOST_SAMPLES = 200, 60
 _LONGEST_SAMPLE, _LONGEST_ALERT = 10_000, 1_000
 
@@ -65,9 +67,10 @@ class RunView:
         self.latest: dict[str, float] = {}
         self.train: dict[str, Series] = {}
         self.evals: dict[str, Series] = {}
-        self.loss_average = Series()
+        self.smoothed: dict[str, Series] = {}
+        """The running average of each metric that is too noisy to read without one (see `_NOISY`)."""
         self.smoothing = SMOOTHINGS[0]
-        self._average = Average(1 - self.smoothing)
+        self._averages: dict[str, Average] = {}
         self.step_seconds: deque[float] = deque(maxlen=60)
         self.gpus: dict[int, Device] = {}
         self.host: Device | None = None
@@ -136,8 +139,8 @@ class RunView:
             return
         self.train.setdefault(name, Series()).extend(xs, values)
         self.latest[name] = values[-1]
-        if name == "loss":
-            self.loss_average.extend(xs, self._average.add_all(values))
+        if name.startswith(_NOISY):
+            self._smooth(name, xs, values)
         elif name == "step_seconds":
             self.step_seconds.extend(values[-60:])
 
@@ -219,13 +222,17 @@ class RunView:
         del self._alerts[:-_MOST_ALERTS]
 
     def smooth(self, share: float) -> None:
-        """Draw the loss average anew with another smoothing (see SMOOTHINGS)."""
+        """Draw the averages anew with another smoothing (see SMOOTHINGS)."""
         self.smoothing = share
-        self._average = Average(1 - share)
-        self.loss_average = Series()
-        if loss := self.train.get("loss"):
-            self.loss_average.extend(loss.xs, self._average.add_all(loss.ys))
+        self.smoothed, self._averages = {}, {}
+        for name, series in self.train.items():
+            if name.startswith(_NOISY):
+                self._smooth(name, series.xs, series.ys)
         self.changed.add("step")
+
+    def _smooth(self, name: str, xs: Sequence[float], values: Sequence[float]) -> None:
+        average = self._averages.setdefault(name, Average(1 - self.smoothing))
+        self.smoothed.setdefault(name, Series()).extend(xs, average.add_all(values))
 
     def _seen(self, stamp: object) -> None:
         if isinstance(stamp, str):

@@ -168,7 +168,8 @@ _QUALITY_METRICS = {
     "eval_loss": "eval loss",
     "probe_loss": "general loss",
     "reward": "reward",
-    "margins": "margin",
+    "reward_margin": "reward margin",
+    "reward_accuracy": "reward accuracy",
 }
 
 
@@ -194,7 +195,10 @@ def gauges(feed: RunFeed) -> tuple[Gauge, ...]:
         free = view.trainer_bytes.get("host_available_bytes")
         note = f"{gib(free)} available" if free is not None else ""
         host = view.host
-        found.append(Gauge("Host", host.used_bytes, host.total_bytes, host.peak_bytes, predicted, note))
+        # Predicted are the trainer's tensors; the process holds its libraries beside them, so the peaks do not compare.
+        found.append(
+            Gauge("Host", host.used_bytes, host.total_bytes, None, predicted, note, predicted="predicted for tensors")
+        )
     return tuple(found)
 
 

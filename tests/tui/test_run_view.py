@@ -117,7 +117,7 @@ def test_smoothing_anew_gives_what_smoothing_all_along_gave() -> None:
     view.read(events)
     other.read(events)
     view.smooth(0.97)
-    assert list(view.loss_average.ys) == pytest.approx(list(other.loss_average.ys))
+    assert list(view.smoothed["loss"].ys) == pytest.approx(list(other.smoothed["loss"].ys))
 
 
 def test_a_phase_is_timed_from_its_first_event() -> None:

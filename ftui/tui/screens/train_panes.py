@@ -21,10 +21,14 @@ from ftui.tui.widgets.fact_table import FactTable
 from ftui.tui.widgets.lines import Row
 from ftui.tui.widgets.log_pane import LogPane
 from ftui.tui.widgets.meter import Meters
-from ftui.tui.widgets.pane import ALERTS, FIGURES, LOG, LOSS, MEMORY, NORM, RATE, SAMPLES, SPEED, Pane
+from ftui.tui.widgets.pane import ALERTS, FIGURES, LOG, LOSS, MEMORY, NORM, RATE, SAMPLES, SPEED, TITLES, Pane
 from ftui.tui.widgets.text_pane import TextPane
 
 OVERLAY_LOOKS = ("third", "ok", "warn", "accent")
+METRICS = {RATE: "learning_rate", NORM: "grad_norm", SPEED: "tokens_per_second"}
+"""What the three small charts show until another metric is chosen for them."""
+REWARDS = ("reward_margin", "reward")
+"""Where a run has one of these, it is what one watches: it takes the place of the speed, which the top row says too."""
 _ROOM_FOR_CHART = 12
 _STAMP = re.compile(r"^\d{8}-\d{6}-")
 
@@ -44,6 +48,71 @@ class MemoryPane(Vertical):
 
     def on_resize(self) -> None:
         self.chart.display = self.size.height >= _ROOM_FOR_CHART
+
+
+class MetricChart(BrailleChart):
+    """One metric of the run; a key walks through all there are."""
+
+    BINDINGS = [
+        Binding(
+            "x", "turn(1)", "Next metric", show=False, id="metric.next", tooltip="Every metric that the run writes"
+        ),
+        Binding("X", "turn(-1)", "Metric before", show=False, id="metric.before"),
+    ]
+
+    def __init__(self, number: int, *, glyphs: Glyphs, empty: str) -> None:
+        super().__init__(glyphs=glyphs, empty=empty)
+        self._number = number
+        self._chosen = ""
+        self._names: list[str] = []
+        self._fill: Callable[[], None] = lambda: None
+
+    def fill(self, view: RunView, overlays: Sequence[tuple[str, RunView]]) -> str:
+        """Draw the metric; gives the name that the pane should bear."""
+        self._names = sorted({*view.train, *view.evals} - {"loss", "step_seconds"})
+        self._fill = lambda: self._retitle(self.fill(view, overlays))
+        usual = METRICS[self._number]
+        if self._number == SPEED:
+            usual = next((name for name in REWARDS if name in view.train or name in view.evals), usual)
+        name = self._chosen or usual
+        self.unit = " tok/s" if name == "tokens_per_second" else ""
+        self.show(metric_curves(name, view, overlays, self.glyphs), view.steps_total or None)
+        return TITLES[self._number - 1] if name == METRICS[self._number] else safe(name).replace("_", " ").capitalize()
+
+    def action_turn(self, by: int) -> None:
+        if self._names:
+            here = self._chosen or METRICS[self._number]
+            place = self._names.index(here) if here in self._names else -1
+            self._chosen = self._names[(place + by) % len(self._names)]
+            self.action_whole()
+            self._fill()
+
+    def _retitle(self, title: str) -> None:
+        if isinstance(self.parent, Pane):
+            self.parent.retitle(title)
+
+
+def metric_curves(name: str, view: RunView, overlays: Sequence[tuple[str, RunView]], glyphs: Glyphs) -> list[Curve]:
+    """A metric as curves: as it was logged, its average where it is noisy, at evaluations, and in the other runs."""
+    curves = []
+    average = view.smoothed.get(name) if view.smoothing else None
+    if series := view.train.get(name):
+        curves.append(_curve("", series, "faint" if average else "bright"))
+    if held_out := view.evals.get(name):
+        curves.append(Curve("eval", held_out.xs, held_out.ys, "second", points=True, glyph=glyphs.point))
+    if average:
+        curves.append(_curve("smoothed", average, "bright"))
+    return [*curves, *_laid_over(name, overlays)]
+
+
+def _laid_over(name: str, overlays: Sequence[tuple[str, RunView]]) -> list[Curve]:
+    curves = []
+    for index, (run, other) in enumerate(overlays):
+        letter, series = chr(ord("A") + index), other.smoothed.get(name) or other.train.get(name)
+        if series:
+            look = OVERLAY_LOOKS[index % len(OVERLAY_LOOKS)]
+            curves.append(Curve(f"{letter} {_STAMP.sub('', run)}", series.xs, series.ys, look, ends=letter))
+    return curves
 
 
 class SamplesPane(TextPane):
@@ -97,16 +166,15 @@ def sample_rows(sample: Sample) -> list[Row]:
 def make_panes(glyphs: Glyphs) -> list[Pane]:
     """The panes 1 to 9, empty."""
 
-    def chart(empty: str, unit: str = "") -> BrailleChart:
-        return BrailleChart(glyphs=glyphs, empty=empty, unit=unit)
-
     facts = FactTable(columns=3, empty="No figures yet.")
     facts.can_focus = True
     return [
-        Pane(LOSS, chart("No loss yet: the first step comes after loading, tokenizing and the base score.")),
-        Pane(RATE, chart("No learning rate yet.")),
-        Pane(NORM, chart("No gradient norm yet.")),
-        Pane(SPEED, chart("No throughput yet.", " tok/s")),
+        Pane(
+            LOSS, BrailleChart(glyphs=glyphs, empty="No loss yet: it comes after loading, tokens and the base score.")
+        ),
+        Pane(RATE, MetricChart(RATE, glyphs=glyphs, empty="No learning rate yet.")),
+        Pane(NORM, MetricChart(NORM, glyphs=glyphs, empty="No gradient norm yet.")),
+        Pane(SPEED, MetricChart(SPEED, glyphs=glyphs, empty="No throughput yet.")),
         Pane(MEMORY, MemoryPane(glyphs)),
         Pane(FIGURES, facts),
         Pane(ALERTS, TextPane(empty="Nothing to worry about so far.")),
@@ -123,32 +191,23 @@ def fill_pane(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tupl
 def _loss(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
     view = feed.view
     loss, held_out, probe = view.train.get("loss"), view.evals.get("eval_loss"), view.evals.get("probe_loss")
-    smooth = view.smoothing > 0
+    average = view.smoothed.get("loss") if view.smoothing else None
     curves = []
     if loss:
-        curves.append(_curve("train", loss, "faint" if smooth else "bright"))
+        curves.append(_curve("train", loss, "faint" if average else "bright"))
     if held_out:
         curves.append(Curve("eval", held_out.xs, held_out.ys, "second", points=True, glyph=glyphs.point))
-    if loss and smooth:
-        curves.append(_curve("smoothed", view.loss_average, "bright"))
-    for index, (name, other) in enumerate(overlays):
-        letter, series = chr(ord("A") + index), other.loss_average
-        curves.append(
-            Curve(f"{letter} {_STAMP.sub('', name)}", series.xs, series.ys, OVERLAY_LOOKS[index % 4], ends=letter)
-        )
+    if average:
+        curves.append(_curve("smoothed", average, "bright"))
+    curves += _laid_over("loss", overlays)
     if probe:
         curves.append(Curve("general", probe.xs, probe.ys, "third", points=True, glyph="+", line=False))
     pane.query_one(BrailleChart).show(curves, view.steps_total or None)
     pane.say("" if not loss else f"smoothing {view.smoothing:g}" if view.smoothing else "no smoothing")
 
 
-def _metric(name: str) -> Callable[[Pane, RunFeed, Glyphs, Sequence[tuple[str, RunView]]], None]:
-    def fill(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
-        series = feed.view.train.get(name)
-        curves = [_curve("", series, "bright")] if series else []
-        pane.query_one(BrailleChart).show(curves, feed.view.steps_total or None)
-
-    return fill
+def _metric(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
+    pane.retitle(pane.query_one(MetricChart).fill(feed.view, overlays))
 
 
 def _memory(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[str, RunView]]) -> None:
@@ -157,8 +216,12 @@ def _memory(pane: Pane, feed: RunFeed, glyphs: Glyphs, overlays: Sequence[tuple[
     devices = [device for _, device in sorted(feed.view.gpus.items())] or ([feed.view.host] if feed.view.host else [])
     curves = []
     for index, device in enumerate(devices[:4]):
-        in_gib = [value / 2**30 for value in device.over_time.ys]
-        curves.append(Curve(device.name, device.over_time.xs, in_gib, ("bright", "second", "third", "ok")[index]))
+        seconds, in_gib = list(device.over_time.xs), [value / 2**30 for value in device.over_time.ys]
+        curves.append(Curve(device.name, seconds, in_gib, ("bright", "second", "third", "ok")[index]))
+    predicted = feed.predicted_bytes("gpu") if feed.view.gpus else None
+    if predicted and curves:
+        ends, height = (curves[0].xs[0], curves[0].xs[-1]), predicted / 2**30
+        curves.append(Curve("predicted peak", ends, (height, height), "mark"))
     if body.chart.display:
         body.chart.show(curves)
 
@@ -185,6 +248,6 @@ def _curve(name: str, series: Series, look: str) -> Curve:
 
 
 _FILL = {
-    LOSS: _loss, RATE: _metric("learning_rate"), NORM: _metric("grad_norm"), SPEED: _metric("tokens_per_second"),
-    MEMORY: _memory, FIGURES: _figures, ALERTS: _alerts, SAMPLES: _samples, LOG: _log,
+    LOSS: _loss, RATE: _metric, NORM: _metric, SPEED: _metric, MEMORY: _memory, FIGURES: _figures, ALERTS: _alerts,
+    SAMPLES: _samples, LOG: _log,
 }  # fmt: skip

@@ -11,7 +11,10 @@ from ftui.tui.widgets.lines import Lines, Row
 
 @dataclass(frozen=True)
 class Gauge:
-    """One bar. `peak_bytes`: the most it has been; `predicted_bytes`: the peak that was predicted before the run."""
+    """One bar. `peak_bytes`: the most it has been; `predicted_bytes`: the peak that was predicted before the run.
+
+    predicted: what was predicted, where that is not the peak of all that the bar shows.
+    """
 
     name: str
     used_bytes: float
@@ -19,6 +22,7 @@ class Gauge:
     peak_bytes: float | None = None
     predicted_bytes: float | None = None
     note: str = ""
+    predicted: str = "predicted peak"
 
 
 class Meters(Lines):
@@ -72,7 +76,7 @@ def gauge_rows(gauge: Gauge, name_cells: int, width: int, glyphs: Glyphs) -> lis
 def _labels(gauge: Gauge) -> list[str]:
     """What stands beside the mark, the longest first."""
     assert gauge.predicted_bytes is not None
-    predicted = f"predicted peak {gib(gauge.predicted_bytes)}"
+    predicted = f"{gauge.predicted} {gib(gauge.predicted_bytes)}"
     if gauge.predicted_bytes > gauge.total_bytes:
         return [f"{predicted}: more than there is", predicted]
     longer = [f"{predicted}, measured {gib(gauge.peak_bytes)}"] if gauge.peak_bytes else []

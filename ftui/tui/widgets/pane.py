@@ -83,16 +83,29 @@ class Pane(Widget):
         super().__init__(id=f"pane-{number}")
         self.number = number
         self._body = body
-        self.border_title = Content(f"{number} {TITLES[number - 1]}")
+        self._title, self._note = TITLES[number - 1], ""
+        self.border_title = self.heading
 
     def compose(self) -> ComposeResult:
         yield from self._body
 
+    @property
+    def heading(self) -> Content:
+        """What stands in the border: number, title, note."""
+        return Content(f"{self.number} {self._title}{'  ' + self._note if self._note else ''}")
+
     def say(self, note: str) -> None:
         """Put a short note behind the title."""
-        title = Content(f"{self.number} {TITLES[self.number - 1]}{'  ' + note if note else ''}")
-        if str(title) != str(getattr(self, "_border_title", "")):
-            self.border_title = title
+        self._head(self._title, note)
+
+    def retitle(self, title: str) -> None:
+        """Call the pane something else: it shows something else."""
+        self._head(title, self._note)
+
+    def _head(self, title: str, note: str) -> None:
+        if (title, note) != (self._title, self._note):
+            self._title, self._note = title, note
+            self.border_title = self.heading
 
     def body(self) -> Widget:
         """The widget that takes the focus."""
