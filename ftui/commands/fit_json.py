@@ -81,7 +81,7 @@ def recommendation(found: Recommendation | None) -> dict[str, Any] | None:
     second = found.runner_up
     return {
         "fits": found.best is not None,
-        "choices": [asdict(choice) for choice in found.choices],
+        "choices": [choice._asdict() for choice in found.choices],
         "runner_up": None if second is None else {
             "recipe": asdict(second.request),
             "verdict": second.verdict.answer,

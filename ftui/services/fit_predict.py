@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ftui.core.catalog.gpus import Gpu
 from ftui.core.fit.report import Band, Calibration, MemoryReport, Recommendation, SpeedReport, Verdict
@@ -26,8 +26,7 @@ SEARCHED = ("micro_batch", "grad_checkpointing", "optimizer", "precision", "quan
 """Fields that the recommendation chooses: when one of them is given, only the way of tuning is left to choose."""
 
 
-@dataclass(frozen=True)
-class FitAnswer:
+class FitAnswer(NamedTuple):
     """Everything that `ftui fit` says."""
 
     target: Target
@@ -111,7 +110,7 @@ def _recommended(
     best = found.best
     if best is None:
         smallest = replace(base, method="qlora", quant="nf4-dq", micro_batch=1, grad_checkpointing=True)
-        return replace(predict(shape, target, smallest, calibration), recommendation=found)
+        return predict(shape, target, smallest, calibration)._replace(recommendation=found)
     return FitAnswer(target, best.request, best.memory, best.band, best.verdict, best.speed, found, calibration)
 
 
@@ -161,7 +160,7 @@ def _cpu_answer(shape: ModelShape, target: Target, request: FitRequest) -> FitAn
     speed = _speed(shape, request, target.gpu)
     if speed is not None:
         words = ("a rough guess: CPUs differ widely",)
-        speed = replace(speed, low=speed.low / 3, high=speed.high * 3, reasons=words)
+        speed = speed._replace(low=speed.low / 3, high=speed.high * 3, reasons=words)
     return FitAnswer(target, request, memory, band, verdict, speed)
 
 
@@ -172,8 +171,7 @@ def with_dry_run(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
     """The same answer with the memory that a dry run booked: the band moves with it."""
     from ftui.core.fit.device import judge
 
-    memory = replace(
-        answer.memory,
+    memory = answer.memory._replace(
         components=dict(result["components"]),
         phases=dict(result["phases"]),
         deciding_phase=str(result["deciding_phase"]),
@@ -182,11 +180,11 @@ def with_dry_run(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
         trainable_params=int(result["trainable_params"]),
     )
     shift = memory.allocated_bytes - answer.memory.allocated_bytes
-    band = replace(
-        answer.band, low=answer.band.low + shift, expected=answer.band.expected + shift, high=answer.band.high + shift
+    band = answer.band._replace(
+        low=answer.band.low + shift, expected=answer.band.expected + shift, high=answer.band.high + shift
     )
     verdict = judge(band, answer.target.free_bytes, answer.memory)
-    return replace(answer, memory=memory, band=band, verdict=verdict, source="dry run")
+    return answer._replace(memory=memory, band=band, verdict=verdict, source="dry run")
 
 
 def with_probe(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
@@ -201,12 +199,11 @@ def with_probe(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
     speed = answer.speed
     if speed is not None:
         measured = ("measured on this machine",)
-        speed = replace(
-            speed,
+        speed = speed._replace(
             tokens_per_second=rate,
             low=rate * 0.9,
             high=rate * 1.1,
             step_seconds=result["step_seconds"],
             reasons=measured,
         )
-    return replace(answer, band=band, verdict=verdict, speed=speed, source="probe")
+    return answer._replace(band=band, verdict=verdict, speed=speed, source="probe")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftui.core.catalog.gpus import Gpu, find_gpu, gpu_named, plain_gpu
@@ -50,7 +50,7 @@ def named_target(name: str | None, vram_gib: float | None) -> Target:
         return Target(gpu, gpu.usable_bytes, "memory")
     gpu = gpu_named(name, total_bytes)
     if total_bytes is not None:
-        gpu = replace(gpu, total_bytes=total_bytes, usable_bytes=min(gpu.usable_bytes, total_bytes))
+        gpu = gpu._replace(total_bytes=total_bytes, usable_bytes=min(gpu.usable_bytes, total_bytes))
     return Target(gpu, gpu.usable_bytes, "named")
 
 
@@ -100,8 +100,8 @@ def _catalogued(gpu: MachineGpu) -> Gpu:
         known = plain_gpu(gpu.total_bytes, gpu.name)
         major, _, minor = gpu.compute_capability.partition(".")
         if major.isdigit() and minor.isdigit():
-            known = replace(known, compute_capability=(int(major), int(minor)), bf16=bool(gpu.bf16))
-    return replace(known, total_bytes=gpu.total_bytes, usable_bytes=min(known.usable_bytes, gpu.total_bytes))
+            known = known._replace(compute_capability=(int(major), int(minor)), bf16=bool(gpu.bf16))
+    return known._replace(total_bytes=gpu.total_bytes, usable_bytes=min(known.usable_bytes, gpu.total_bytes))
 
 
 def cpu_target(ram: tuple[int, int] | None = None, notes: tuple[str, ...] = ()) -> Target:

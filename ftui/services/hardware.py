@@ -27,11 +27,11 @@ def snapshot(probe_file: Path | None = None) -> HardwareSnapshot:
     from datetime import UTC, datetime
 
     from ftui.services import hardware_host as host
-    from ftui.services.paths import runs_folder
+    from ftui.services.paths import hub_cache, runs_folder
 
     accelerator, gpus = accelerators()
     environment = host.read_environment()
-    places = {"runs": runs_folder(), "models": host.hub_cache(), "temporary files": Path("/tmp")}
+    places = {"runs": runs_folder(), "models": hub_cache(), "temporary files": Path("/tmp")}
     if sys.platform.startswith("linux"):
         places["shared memory"] = Path("/dev/shm")
     memory, disks = host.read_memory(), host.read_disks(places)

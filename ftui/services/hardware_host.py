@@ -148,15 +148,6 @@ def _cpu_quota(root: Path) -> float | None:
     return min(quotas) if quotas else None
 
 
-def hub_cache() -> Path:
-    """Where huggingface_hub keeps models, by its own rules: HF_HUB_CACHE, then HF_HOME/hub, then XDG_CACHE_HOME."""
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if os.environ.get(name):
-            return Path(os.environ[name]).expanduser()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
-
-
 def read_disks(places: dict[str, Path]) -> tuple[Disk, ...]:
     """The volume behind each purpose; a folder that does not exist yet is answered by its nearest parent."""
     from ftui.services.hardware_snapshot import Disk

@@ -14,8 +14,8 @@ from typing import Any
 from ftui.core.text import clip, gib
 from ftui.errors import FtuiError
 from ftui.services.files import folder_bytes
-from ftui.services.hardware_host import hub_cache
 from ftui.services.model_hub import HubError, fetch, hub_url
+from ftui.services.paths import hub_cache
 from ftui.services.subprocesses import run_watched
 
 # What a model needs to be trained. Never *.bin, *.pt, *.ckpt (pickles) or *.py (code).

@@ -10,15 +10,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftui.core.catalog import models as catalogue
 from ftui.core.fit.shapes import ModelShape, shape_from_config
 from ftui.errors import FtuiError
-from ftui.services.hardware_host import hub_cache
-from ftui.services.paths import home, sample_data
+from ftui.services.paths import home, hub_cache, sample_data
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 MAX_CONFIG_BYTES = 5_000_000
@@ -26,8 +24,7 @@ TINY = "tiny"
 """The name of the model that ships with ftui."""
 
 
-@dataclass(frozen=True)
-class FoundModel:
+class FoundModel(NamedTuple):
     """One model: its config, and what that says. `folder` is set where its files are on this machine."""
 
     id: str

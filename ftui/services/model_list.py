@@ -10,9 +10,9 @@ from typing import Any
 
 from ftui.core.catalog import models as catalogue
 from ftui.errors import FtuiError
-from ftui.services.hardware_host import hub_cache
 from ftui.services.model_config import TINY, FoundModel, cached_snapshot, find_model, weights_state
 from ftui.services.model_headers import Tensor, read_headers
+from ftui.services.paths import hub_cache
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+ON_LINUX = sys.platform == "linux"
 
 
 def home() -> Path:
@@ -11,6 +14,10 @@ def home() -> Path:
     override = os.environ.get("FTUI_HOME")
     if override:
         return Path(override).expanduser().absolute()
+    if ON_LINUX:
+        # What platformdirs says here; importing it would take a tenth of a short command's time.
+        data = Path(os.environ.get("XDG_DATA_HOME", ""))
+        return (data if data.is_absolute() else Path("~/.local/share").expanduser()) / "ftui"
     import platformdirs
 
     return Path(platformdirs.user_data_dir("ftui", appauthor=False))
@@ -18,6 +25,15 @@ def home() -> Path:
 
 def runs_folder() -> Path:
     return home() / "runs"
+
+
+def hub_cache() -> Path:
+    """Where huggingface_hub keeps models, by its own rules: HF_HUB_CACHE, then HF_HOME/hub, then XDG_CACHE_HOME."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if os.environ.get(name):
+            return Path(os.environ[name]).expanduser()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
 
 
 def make_private(folder: Path) -> Path:

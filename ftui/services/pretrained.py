@@ -14,9 +14,8 @@ from typing import Literal
 
 from ftui.core.catalog import models as catalogue
 from ftui.errors import FtuiError
-from ftui.services.hardware_host import hub_cache
 from ftui.services.model_config import HUB_ID, TINY, cached_snapshot, weights_state
-from ftui.services.paths import sample_data
+from ftui.services.paths import hub_cache, sample_data
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 ALIASES = {"smollm2-135m": SMOLLM2, "smollm2-135m-instruct": SMOLLM2}

@@ -153,17 +153,6 @@ def test_the_cpu_and_its_quota(tmp_path):
     assert (cpu.model, cpu.physical_cores, cpu.bf16, cpu.usable_cores) == ("EPYC 9654", 2, True, 0.5)
 
 
-def test_where_the_hub_keeps_models(monkeypatch, tmp_path):
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
-    assert host.hub_cache() == tmp_path / "x/huggingface/hub"
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "h"))
-    assert host.hub_cache() == tmp_path / "h/hub"
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "c"))
-    assert host.hub_cache() == tmp_path / "c"
-
-
 def test_a_disk_that_is_not_there_yet_is_its_parents(tmp_path):
     (disk,) = host.read_disks({"runs": tmp_path / "not" / "yet"})
     assert disk.total_bytes > 0 and disk.path.endswith("yet")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftui.core.catalog.data import read_data
 from ftui.errors import FtuiError
@@ -14,8 +13,7 @@ from ftui.errors import FtuiError
 MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(NamedTuple):
     """One kind of GPU. `total_bytes` is what NVML calls total; PyTorch sees `usable_bytes` of it."""
 
     name: str

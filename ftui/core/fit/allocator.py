@@ -37,7 +37,7 @@ class CachingAllocator:
 
     def allocate(self, size: int) -> Block:
         """Take a block of at least `size` bytes."""
-        size = max(512, (size + 511) // 512 * 512)
+        size = max(size + 511, 512) & -512  # in steps of 512
         small = size <= SMALL
         free = self._free[small]
         index = bisect_left(free, (size,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ftui.core.catalog.gpus import Gpu
-from ftui.core.fit.advice import what_would_change
 from ftui.core.fit.report import Answer, Band, Calibration, MemoryReport, Verdict
 from ftui.core.fit.reserve import reserved_bytes
 from ftui.core.fit.step import plan_step
@@ -105,6 +104,8 @@ def judge(band: Band, free_bytes: int, report: MemoryReport | None = None) -> Ve
             f"({share:.0%}, {gib(report.components[deciding])}) are {words}"
         )
         if answer != "fits":
+            from ftui.core.fit.advice import what_would_change
+
             changes = what_would_change(report, free_bytes - band.context_bytes)
     return Verdict(answer, tuple(reasons), deciding, changes, free_bytes, margin)
 

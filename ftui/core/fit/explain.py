@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftui.core.catalog.gpus import Gpu
 from ftui.core.fit.report import Candidate, Choice
@@ -16,8 +16,7 @@ QLORA_SOURCE = "Dettmers et al. 2023, QLoRA, arXiv 2305.14314"
 CHECKPOINT_SOURCE = "Chen et al. 2016, arXiv 1604.06174"
 
 
-@dataclass(frozen=True)
-class DataFacts:
+class DataFacts(NamedTuple):
     """What is known of the training data; None where it is not."""
 
     rows: int | None = None

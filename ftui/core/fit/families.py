@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftui.core.fit import families_classic, families_vision
+from ftui.core.fit.families_vision import vision_params
 from ftui.core.fit.fields import Fields
 from ftui.core.fit.shapes import Attention, Block, Linear, Mlp, ModelShape, NormKind
 from ftui.errors import FtuiError
@@ -56,12 +56,14 @@ def read_config(config: Mapping[str, Any]) -> ModelShape:
     if isinstance(nested, Mapping) and "tie_word_embeddings" not in text:
         text["tie_word_embeddings"] = config.get("tie_word_embeddings")
     fields = Fields(text, model_type)
-    if model_type in families_classic.READERS:
-        shape = families_classic.READERS[model_type](fields)
-    elif model_type in LLAMA_LIKE:
+    if model_type in LLAMA_LIKE:
         shape = _llama_like(fields)
     else:
-        return _unknown(fields)
+        from ftui.core.fit.families_classic import READERS
+
+        if model_type not in READERS:
+            return _unknown(fields)
+        shape = READERS[model_type](fields)
     return _finish(shape, config, fields)
 
 
@@ -74,7 +76,7 @@ def _finish(shape: ModelShape, config: Mapping[str, Any], fields: Fields) -> Mod
     return replace(
         shape,
         architecture=str(named),
-        vision_params=families_vision.vision_params(config, shape.hidden_size),
+        vision_params=vision_params(config, shape.hidden_size),
         checkpoint_dtype=dtype if isinstance(dtype, str) else "",
         assumed=tuple(fields.assumed),
     )

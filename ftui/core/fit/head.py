@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftui.core.fit.recipe import Recipe
 from ftui.core.fit.request import FitRequest
@@ -13,8 +13,7 @@ TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
 """Logits that exist at a time when the loss is chunked: the tile of TRL's chunked log-probabilities."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The head's tape (its input are the last hidden states), and what it leaves behind."""
 
     tape: Tape

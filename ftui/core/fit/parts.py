@@ -5,15 +5,14 @@ They follow transformers (RMSNorm in fp32), PEFT's LoRA layers and bitsandbytes'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftui.core.fit.recipe import Recipe
 from ftui.core.fit.shapes import Block, Linear
 from ftui.core.fit.tape import WEIGHT_COPY, Tape
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What passes through a layer at once."""
 
     rows: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftui.core.fit.online import generation_phase
 from ftui.core.fit.step import Components, Step
@@ -81,8 +81,7 @@ def step_phases(step: Step) -> dict[str, Components]:
     return phases
 
 
-@dataclass(frozen=True, slots=True)
-class LayerMoment:
+class LayerMoment(NamedTuple):
     """One layer at its widest while it is run backward."""
 
     played: Played

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftui.core.catalog.gpus import Gpu
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import Linear, ModelShape
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """Bytes per element, resolved from a request; and which matrices are quantised or adapted."""
 
     compute: int

@@ -9,10 +9,10 @@ are named beside them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ftui.core.catalog.gpus import Gpu
-from ftui.core.fit.alternatives import alternatives
 from ftui.core.fit.device import device_bytes, judge, quick_band
 from ftui.core.fit.explain import DataFacts, explain, runner_up_cost
 from ftui.core.fit.memory import predict_step_memory
@@ -29,8 +29,7 @@ FAST_ENOUGH = 0.97
 DEFAULT_LENGTH = 2048
 
 
-@dataclass(frozen=True)
-class FittingModel:
+class FittingModel(NamedTuple):
     """One model of the catalogue and the least approximate way of tuning it on a given GPU (micro-batch 1)."""
 
     model_id: str
@@ -64,6 +63,8 @@ def recommend(
             break
     found.sort(key=lambda candidate: candidate.verdict.answer != "fits")
     if not found:
+        from ftui.core.fit.alternatives import alternatives
+
         return Recommendation(
             best=None,
             alternatives=alternatives(shape, start, gpu, budget),
@@ -173,7 +174,7 @@ class _Search:
         """The same with the allocator simulated."""
         band = device_bytes(candidate.memory, self.gpu, self.calibration)
         verdict = judge(band, self.budget, candidate.memory)
-        return replace(candidate, band=band, verdict=verdict)
+        return candidate._replace(band=band, verdict=verdict)
 
 
 def _smallest(tier: FitRequest) -> FitRequest:

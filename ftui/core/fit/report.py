@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import ModelShape
@@ -12,8 +11,7 @@ from ftui.core.fit.shapes import ModelShape
 Answer = Literal["fits", "tight", "no"]
 
 
-@dataclass(frozen=True)
-class MemoryReport:
+class MemoryReport(NamedTuple):
     """Predicted memory of one GPU. `components` are those alive at the peak: their sum is `allocated_bytes`."""
 
     request: FitRequest
@@ -37,8 +35,7 @@ class MemoryReport:
         return max(self.components, key=lambda name: self.components[name])
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """What the device must have, in bytes. low: the run cannot do with less. expected: what nvidia-smi will show on a
     card with room to spare. high: enough even when the allocator scatters badly."""
 
@@ -49,8 +46,7 @@ class Band:
     """The part taken by the CUDA context and kernels, outside PyTorch's allocator."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether it fits, the term that decides, and what would change the answer."""
 
     answer: Answer
@@ -62,8 +58,7 @@ class Verdict:
     """Free bytes minus expected bytes; negative when it does not fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpeedReport:
+class SpeedReport(NamedTuple):
     """Predicted speed of one GPU's part, and of all GPUs together. Tokens count padding."""
 
     tokens_per_second: float
@@ -78,8 +73,7 @@ class SpeedReport:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(NamedTuple):
     """What a probe or earlier runs on this machine measured; multiplies or replaces fitted constants."""
 
     slack_ratio: float | None = None
@@ -90,8 +84,7 @@ class Calibration:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One decision of a recommendation with its reason and where the reason comes from."""
 
     name: str
@@ -100,8 +93,7 @@ class Choice:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One recipe that was considered."""
 
     request: FitRequest
@@ -112,8 +104,7 @@ class Candidate:
     """None where the GPU's arithmetic is not known."""
 
 
-@dataclass(frozen=True)
-class Recommendation:
+class Recommendation(NamedTuple):
     """The best setting that fits, why, and what the next best would cost; or, when nothing fits, what would."""
 
     best: Candidate | None
@@ -123,4 +114,4 @@ class Recommendation:
     alternatives: tuple[str, ...] = ()
     """When nothing fits: smaller model, shorter length, more GPUs, offload, a rented GPU."""
     considered: int = 0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()

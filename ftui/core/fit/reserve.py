@@ -106,14 +106,12 @@ class _Player:
             self.live[new] = block
 
     def run(self, events: list[Event], base: int) -> None:
-        memory, live = self.memory, self.live
+        allocate, release, live = self.memory.allocate, self.memory.release, self.live
         for name, size, _ in events:
             if size > 0:
-                live[base + name] = memory.allocate(size)
-            elif size < 0:
-                block = live.pop(base + name, None)
-                if block is not None:
-                    memory.release(block)
+                live[base + name] = allocate(size)
+            elif size < 0 and base + name in live:
+                release(live.pop(base + name))
 
     def run_forward(self, index: int, group: LayerGroup) -> None:
         base = self.stream(index) + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Role = Literal["attention", "mlp", "expert", "router", "other"]
 AttentionKind = Literal["softmax", "linear"]
@@ -17,8 +17,7 @@ MlpKind = Literal["gated", "plain", "moe"]
 NormKind = Literal["rms", "rms_wide", "layer", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
+class Linear(NamedTuple):
     """One weight matrix (out_features x in_features), or `copies` equal ones (the experts of a MoE layer)."""
 
     name: str
@@ -40,8 +39,7 @@ class Linear:
         return self.weights + (self.copies * self.out_features if self.bias else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(NamedTuple):
     """What the attention of one layer computes. Dimensions per head, in elements."""
 
     kind: AttentionKind = "softmax"
@@ -60,8 +58,7 @@ class Attention:
     does it), one key head for all queries without saying so (Falcon)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mlp:
+class Mlp(NamedTuple):
     """What the feed-forward part of one layer computes."""
 
     kind: MlpKind = "gated"

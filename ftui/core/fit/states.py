@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftui.core.fit.recipe import Recipe
 from ftui.core.fit.request import FitRequest
@@ -14,8 +14,7 @@ STATE_BLOCK = 256
 """Elements that share one fp32 scale in 8-bit optimizer state."""
 
 
-@dataclass(frozen=True, slots=True)
-class States:
+class States(NamedTuple):
     """Bytes on one GPU before any sharding."""
 
     weights: int
