@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("eval", "base against tuned, with a verdict"),
     "rate": ("rate", "rate base against tuned yourself, blind"),
     "chat": ("chat", "base and tuned side by side"),
+    "adapters": ("adapters", "list adapters, merge several into one"),
     "export": ("export", "adapter, merged, gguf, ollama, vllm, hub"),
     "doctor": ("doctor", "is this installation sound"),
 }

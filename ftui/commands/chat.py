@@ -2,28 +2,40 @@
 
   ftui chat RUN
   ftui chat RUN --system "You are a support agent."
+  ftui chat RUN --with OTHER_RUN      a further adapter of the same base; `/use NAME` switches
   echo "Where is my parcel?" | ftui chat RUN --json
 
-Each line is a new conversation; with --keep the tuned model's answers are kept as the conversation's history. An empty
-line or Ctrl+D ends it.
+Each line is a new conversation; with --keep the last model's answers are kept as the conversation's history. An empty
+line or Ctrl+D ends it; Ctrl+C ends the answer that is being written. `/use tuned` or `/use base tuned NAME` says who
+answers.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ftui.core.text import safe
 from ftui.errors import EXIT_OK, FtuiError
+
+if TYPE_CHECKING:
+    from ftui.services.chat import Chat
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--system", metavar="TEXT", help="system prompt")
+    parser.add_argument(
+        "--with",
+        dest="others",
+        action="append",
+        default=[],
+        metavar="ADAPTER",
+        help="a further adapter of the same base: a run or a folder (repeatable)",
+    )
     parser.add_argument("--keep", action="store_true", help="go on with the conversation instead of starting anew")
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N")
     parser.add_argument("--json", action="store_true", help="one JSON line per question: {prompt, base, tuned}")
@@ -31,38 +43,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Talk until the input ends."""
-    from ftui.services.launch import require_training_stack
+    from ftui.services.adapters import adapter_folder
+    from ftui.services.chat import open_chat
     from ftui.services.runs import find_run
 
-    require_training_stack()
-    talked = find_run(args.run)
-    if not (talked.path / "model").is_dir():
-        raise FtuiError("The run has no model yet", talked.name, f"Finish it: ftui runs resume {talked.name}")
     if args.max_new_tokens < 1:
         raise FtuiError("Wrong length", f"--max-new-tokens {args.max_new_tokens}; at least one token is needed")
-    log = (talked.path / "logs" / "worker.log").open("ab")
-    with (
-        log,
-        subprocess.Popen(
-            [sys.executable, "-P", "-m", "ftui.trainer.chat", str(talked.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-        ) as worker,
-    ):
-        try:
-            print("Loading base and tuned model...", file=sys.stderr, flush=True)
-            _heard(worker)
-            return _talk(worker, args)
-        finally:
-            if worker.stdin is not None:
-                worker.stdin.close()
-            worker.terminate()
+    talked = find_run(args.run)
+    others = dict(adapter_folder(reference) for reference in args.others)
+    print("Loading base and tuned model...", file=sys.stderr, flush=True)
+    with open_chat(talked, others=others) as chat:
+        return _talk(chat, args, ["base", "tuned", *others])
 
 
-def _talk(worker: subprocess.Popen[str], args: argparse.Namespace) -> int:
+def _talk(chat: Chat, args: argparse.Namespace, speakers: list[str]) -> int:
     lead = [{"role": "system", "content": args.system}] if args.system else []
     history: list[dict[str, str]] = []
     while True:
@@ -72,50 +66,65 @@ def _talk(worker: subprocess.Popen[str], args: argparse.Namespace) -> int:
             return EXIT_OK
         if not asked.strip():
             return EXIT_OK
+        if asked.startswith("/use"):
+            speakers = _chosen(asked.split()[1:], chat.models) or speakers
+            continue
         question = {"role": "user", "content": asked}
-        answers = _ask(worker, [*lead, *history, question], args)
+        answers = _ask(chat, [*lead, *history, question], speakers, args)
         if args.json:
             print(json.dumps({"prompt": asked, **answers}), flush=True)
         if args.keep:
-            history += [question, {"role": "assistant", "content": answers.get("tuned", "")}]
+            history += [question, {"role": "assistant", "content": answers.get(speakers[-1], "")}]
 
 
-def _ask(worker: subprocess.Popen[str], messages: list[dict[str, str]], args: argparse.Namespace) -> dict[str, str]:
-    """Both answers; printed as they come unless JSON was asked for."""
-    assert worker.stdin is not None
-    worker.stdin.write(json.dumps({"messages": messages, "max_new_tokens": args.max_new_tokens}) + "\n")
-    worker.stdin.flush()
-    answers = {"base": "", "tuned": ""}
-    speaker = ""
+def _chosen(names: list[str], known: tuple[str, ...]) -> list[str]:
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        print(f"There are {', '.join(map(safe, known))}.", file=sys.stderr)
+        return []
+    return names
+
+
+def _ask(chat: Chat, messages: list[dict[str, str]], speakers: list[str], args: argparse.Namespace) -> dict[str, str]:
+    """All answers; printed as they come unless JSON was asked for.
+
+    The answers grow side by side; a terminal shows one after the other: the first as it comes, the next from what has
+    come of it since.
+    """
+    answers = dict.fromkeys(speakers, "")
+    ended: dict[str, str] = {}
+    printed = dict.fromkeys(speakers, 0)
+    place = -1
+
+    def show() -> None:
+        nonlocal place
+        while not args.json and place < len(speakers):
+            name = speakers[max(place, 0)]
+            if place < 0:
+                place = 0
+                print(f"\n{safe(name)}:", flush=True)
+            print(safe(answers[name][printed[name] :], newlines=True, tabs=True), end="", flush=True)
+            printed[name] = len(answers[name])
+            if name not in ended:
+                return
+            print(f"\n  ({ended[name]})", flush=True)
+            place += 1
+            if place < len(speakers):
+                print(f"\n{safe(speakers[place])}:", flush=True)
+
+    pieces = chat.ask(messages, models=speakers, max_new_tokens=args.max_new_tokens)
     while True:
-        heard = _heard(worker)
-        if "error" in heard:
-            print(f"ftui: {safe(str(heard['error']))}", file=sys.stderr)
+        try:
+            for piece in pieces:
+                if piece.error:
+                    print(f"ftui: {safe(piece.error)}", file=sys.stderr)
+                    return answers
+                answers[piece.model] += piece.text
+                if piece.end:
+                    speed = piece.tokens / piece.seconds if piece.seconds else 0.0
+                    ended[piece.model] = f"{piece.tokens} tokens, {speed:.0f} a second"
+                show()
             return answers
-        name = str(heard.get("model", ""))
-        if name != speaker and not args.json:
-            speaker = name
-            print(f"\n{name}:", flush=True)
-        if "text" in heard:
-            answers[name] += heard["text"]
-            if not args.json:
-                print(safe(heard["text"], newlines=True, tabs=True), end="", flush=True)
-        elif heard.get("end"):
-            if not args.json:
-                print(flush=True)
-            if name == "tuned":
-                return answers
-
-
-def _heard(worker: subprocess.Popen[str]) -> dict[str, Any]:
-    """The worker's next word. Raises FtuiError where it fails or ends."""
-    assert worker.stdout is not None
-    line = worker.stdout.readline()
-    if not line:
-        raise FtuiError(
-            "The chat ended", "the models' process is gone", "Its log: logs/worker.log in the run's folder."
-        )
-    heard: dict[str, Any] = json.loads(line)
-    if heard.get("fatal"):
-        raise FtuiError("The models cannot be loaded", str(heard["error"]))
-    return heard
+        except KeyboardInterrupt:
+            pieces.close()  # type: ignore[attr-defined]
+            return answers

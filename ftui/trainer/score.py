@@ -61,9 +61,9 @@ def score_model(
         progress=lambda done: emit(Phase(phase, f"{done} of {len(pairs)} answers", done / max(1, len(pairs)))),
     )
     options = Options(max_length=plan.data.max_length_tokens)
-    losses = answer_losses(model, [_rendered(dialect, pair["row"], options) for pair in pairs], plan.eval.batch)
+    losses = answer_losses(model, [rendered(dialect, pair["row"], options) for pair in pairs], plan.eval.batch)
     probe = list(read_rows(run_dir / "data" / "probe.jsonl"))[:PROBE_ROWS_MAX] if _has_probe(run_dir) else []
-    probe_losses = answer_losses(model, [_rendered(dialect, row, options) for row in probe], plan.eval.batch)
+    probe_losses = answer_losses(model, [rendered(dialect, row, options) for row in probe], plan.eval.batch)
     scored = []
     for pair, answer, loss in zip(pairs, generated.answers, losses, strict=True):
         metrics = score_answer(answer.text, pair["reference"], checks)
@@ -250,7 +250,8 @@ def prompt_ids(dialect: Any, pair: Mapping[str, Any], plan: Plan) -> list[int]:
     return list(made.ids)
 
 
-def _rendered(dialect: Any, row: Mapping[str, Any], options: Options) -> Rendered | None:
+def rendered(dialect: Any, row: Mapping[str, Any], options: Options) -> Rendered | None:
+    """The row as the trainer sees it, with its trained tokens; None where the template refuses it."""
     try:
         return render_row(dialect, row, options)[0]
     except RenderError:
