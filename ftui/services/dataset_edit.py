@@ -19,6 +19,7 @@ import orjson
 from ftui.core.conversations import RowError
 from ftui.core.convert import convert
 from ftui.core.formats import canonical_kind
+from ftui.core.lint.rules_dup import near_text
 from ftui.core.lint.view import view
 from ftui.errors import EXIT_NO, FtuiError
 from ftui.services.dataset import DataRow, Dataset
@@ -175,8 +176,8 @@ def split_dataset(
 
 
 def view_text(row: dict[str, Any], data: Dataset) -> str:
-    """All texts of a canonical row in one string."""
-    return view(0, None, row, data.format_of(row)).joined
+    """All texts of a canonical row in one string, without a system prompt."""
+    return near_text(view(0, None, row, data.format_of(row)))
 
 
 def _texts(data: Dataset, wanted: Container[int]) -> Iterator[tuple[int, str]]:

@@ -17,7 +17,8 @@ from ftui.services.files import read_json
 MAX_FOLDER_DEPTH = 4
 EVAL_SPLITS = ("validation", "valid", "val", "eval", "evaluation", "test", "dev", "heldout")
 _NOT_DATA = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json",
-                       "package.json", "manifest.json", "tokenizer.json", "tokenizer_config.json"})  # fmt: skip
+                       "package.json", "manifest.json", "schema.json", "tokenizer.json",
+                       "tokenizer_config.json"})  # fmt: skip
 _OURS = (".changes.jsonl", ".review.jsonl")
 """Files that ftui writes beside a dataset."""
 _SPLIT = re.compile(rf"(?:^|[/._-])(train|training|{'|'.join(EVAL_SPLITS)})(?:[/._-]|$)", re.IGNORECASE)
@@ -32,6 +33,11 @@ def split_of(name: str) -> str:
     if word.startswith("train"):
         return "train"
     return "test" if word == "test" else "validation"
+
+
+def without_split(name: str) -> str:
+    """A file name without the words that tell its split: equal for train.jsonl and eval.jsonl."""
+    return _SPLIT.sub(".", name).strip("._-").lower()
 
 
 def find_files(argument: str, report: Reporter) -> list[tuple[Path, str]]:

@@ -26,7 +26,7 @@ from ftui.services.lint_baseline import Baseline
 from ftui.services.lint_findings import FindingStore
 from ftui.services.lint_near import report_contamination, report_near_duplicates
 from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, LineMap, checked_row, in_parallel
-from ftui.services.lint_targets import Target, targets
+from ftui.services.lint_targets import Target, eval_beside, targets
 
 SAMPLE_ROWS = 64
 ONCE_PER_FILE = frozenset({"SCH305", "SCH306", "SCH307", "SCH310", "SCH313", "SCH314"})
@@ -206,6 +206,7 @@ class _Run:
             eval_rows=None if evaluated is None else evaluated.tally.readable,
             eval_state=None if evaluated is None else evaluated.state,
             held_out=target.held_out,
+            eval_beside=eval_beside(target) if evaluated is None and not target.held_out else "",
         ))  # fmt: skip
         _limits(target, whole.tally.readable, self.options.context.trainer, checker.report)
         if self.how.near:

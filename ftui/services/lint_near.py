@@ -43,10 +43,14 @@ def report_near_duplicates(
         return
     threshold = options.context.threshold("DUP702.similarity", SIMILARITY)
 
+    shared = totals.affixes[0] or ""  # what all prompts begin with says nothing about two of them
+
     def texts(wanted: Container[int]) -> Iterator[tuple[int, str]]:
-        yield from _texts(target.data, wanted, 0, options)
+        for number, text in _texts(target.data, wanted, 0, options):
+            yield number, text.removeprefix(shared)
         if target.eval_data is not None:
-            yield from _texts(target.eval_data, wanted, train_rows, options)
+            for number, text in _texts(target.eval_data, wanted, train_rows, options):
+                yield number, text.removeprefix(shared)
 
     for row, earlier, alike in confirmed(slots, texts, threshold):
         if row < train_rows:
@@ -78,7 +82,7 @@ def _texts(data: Dataset, wanted: Container[int], offset: int, options: LintOpti
         for row, line, content in read_source(source, Reporter({}), tally):
             if first + row in wanted:
                 format = mapped or detect_format(content, options.context.task)
-                yield first + row, view(row, line, content, format).joined
+                yield first + row, rules_dup.near_text(view(row, line, content, format))
 
 
 def report_contamination(report: Reporter, target: Target, options: LintOptions) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from ftui.core.formats import Format
 from ftui.core.lint.engine import Checker
 from ftui.core.lint.model import Context, Finding, Rule, Severity
+from ftui.core.lint.rules_dup import near_text
 from ftui.services.dataset import read_stretch
 from ftui.services.dataset_lines import Tally
 from ftui.services.dataset_sniff import Source
@@ -111,7 +112,7 @@ def checked_row(checker: Checker, made: Checked, near: bool, row: int, line: int
         sketches = made.sketches
         if sketches.count < row:
             sketches.pad_to(row)
-        sketches.add(seen.joined)
+        sketches.add(near_text(seen))
 
 
 def stretches(source: Source) -> Iterator[tuple[int, int, bool]]:

@@ -11,7 +11,7 @@ from ftui.core.lint.model import Reporter
 from ftui.errors import FtuiError
 from ftui.services.dataset import STDIN, Dataset, open_dataset
 from ftui.services.dataset_lines import Tally
-from ftui.services.dataset_sources import split_of
+from ftui.services.dataset_sources import split_of, without_split
 
 if TYPE_CHECKING:
     from ftui.services.lint import LintOptions
@@ -41,7 +41,9 @@ def targets(arguments: Sequence[str], eval_argument: str | None, options: LintOp
         raise FtuiError("The eval split cannot be read", f"{eval_argument}: {first}", "Name another file with --eval.")
     found = []
     for data, name, split in parts:
-        held_out = split in ("validation", "test") and any(other in ("train", "") for _, _, other in parts)
+        with_train = any(other in ("train", "") for _, _, other in parts)
+        # A file called test.jsonl that is given alone may be anything; one called eval.jsonl is what it says.
+        held_out = split == "validation" or (split == "test" and with_train)
         eval_data = None if held_out else given or _eval_of(parts)
         found.append(Target(data, name, split, held_out, eval_data))
     return found
@@ -66,6 +68,23 @@ def _by_split(data: Dataset) -> list[tuple[Dataset, str, str]]:
         name = str(part.sources[0].path) if len(part.sources) == 1 else f"{data.path} ({split or 'no split'})"
         parts.append((part, name, split))
     return parts
+
+
+def eval_beside(target: Target) -> str:
+    """The name of a file in the same folder that differs from this one in the split alone; "" when there is none."""
+    if len(target.data.sources) != 1 or target.data.path == STDIN:
+        return ""
+    path = target.data.sources[0].path
+    mine = without_split(path.name)
+    try:
+        names = sorted(entry.name for entry, _ in zip(path.parent.iterdir(), range(1000), strict=False))
+    except OSError:
+        return ""
+    for wanted in ("validation", "test"):
+        for name in names:
+            if name != path.name and split_of(name) == wanted and without_split(name) == mine:
+                return name
+    return ""
 
 
 def _eval_of(parts: Sequence[tuple[Dataset, str, str]]) -> Dataset | None:

@@ -115,6 +115,29 @@ def test_leaks_into_the_eval_split(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "DST802" not in both["files"][0]["summary"]
 
 
+def test_near_duplicates_do_not_count_what_all_prompts_share(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = "Turn the message into a ticket. Answer with one JSON object and nothing else, with these keys. " * 3
+    words = "kettle lamp router watch camera vacuum speaker heater cable mirror".split()  # noqa: SIM905
+    asked = [f"My {one} fell on the {two} at noon." for one in words for two in words]
+    for name, row in (
+        ("system", lambda text: [{"role": "system", "content": rule}, {"role": "user", "content": text}]),
+        ("prompt", lambda text: [{"role": "user", "content": rule + text}]),
+    ):
+        rows = [{"messages": [*row(text), {"role": "assistant", "content": f"{text[3:12]}!"}]} for text in asked]
+        path = write(tmp_path / f"{name}.jsonl", rows)
+        assert "DUP702" not in document(capsys, path, "--select", "DUP702")["summary"], name
+
+
+def test_an_eval_split_beside_the_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train, held = write(tmp_path / "a.train.jsonl", GOOD), write(tmp_path / "a.eval.jsonl", GOOD[:3])
+    write(tmp_path / "b.eval.jsonl", GOOD)
+    [finding] = document(capsys, train, "--select", "DST802")["findings"]
+    assert "a.eval.jsonl lies beside it" in finding["message"]
+    assert set(document(capsys, held, "--select", "DST")["summary"]) == {"DST803"}, "an eval split needs none itself"
+
+
 def test_a_folder_is_checked_split_by_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

@@ -137,6 +137,43 @@ def test_what_every_row_begins_or_ends_with() -> None:
     assert "DUP709" not in found(rows[:10])
 
 
+def test_a_common_answer_counts_only_in_free_text() -> None:
+    """Labels, JSON and a phrase book give many prompts one answer, and are right to."""
+    questions = [f"{word * 9} {n}, what {word}" for n, word in enumerate("abcdefghijklmnopqrstuvwxyz" * 4)]
+    canned = "We have forwarded your question to the team that knows about it."
+    answers = {
+        "label": lambda n: ["Sports", "World"][n % 2],
+        "json": lambda n: json.dumps(
+            {"category": ["sports", "world"][n % 2], "reason": ["a ball flies", "a country is named"][n % 2]}
+        ),
+        "book": lambda n: f"Please call number {n % 20} between nine and five o'clock and ask for help.",
+    }
+    for name, answer in answers.items():
+        rows = [{"messages": [user(text), bot(answer(n))]} for n, text in enumerate(questions)]
+        assert not {"DUP708", *({"DUP709", "DST810"} if name != "book" else ())} & set(found(rows)), name
+    rows = [
+        {"messages": [user(text), bot(canned if n < 30 else f"{n} is the answer to the question that you asked.")]}
+        for n, text in enumerate(questions)
+    ]
+    assert found(rows)["DUP708"] == [(0, "")]
+
+
+def test_many_answers_that_begin_the_same() -> None:
+    def severities(opening: str) -> set[str]:
+        rows = [{"messages": [user(f"What is {n}?"), bot(f"{opening} {n} is a number that comes after {n - 1}.")]}
+                for n in range(60)]  # fmt: skip
+        return {f.severity for f in check_rows(rows) if f.code == "DST810"}
+
+    assert severities("Sure! Here is what I know:") == {"warning"}
+    assert severities("As you can count:") == {"info"}
+
+
+def test_a_system_prompt_is_nothing_that_prompts_have_in_common() -> None:
+    said = {"role": "system", "content": "Answer with one word and nothing else."}
+    rows = [{"messages": [said, user(f"{chr(97 + n)}?"), bot(str(n))]} for n in range(25)]
+    assert "DUP709" not in found(rows)
+
+
 def test_identical_prompts_are_normal_for_rewards() -> None:
     rows = [{"messages": [user("Play")], "env_config": {"name": "game"}}] * 9
     assert {f.severity for f in check_rows(rows) if f.code == "DUP701"} == {"info"}

@@ -336,6 +336,8 @@ class Facts:
     """The Totals of every family over this file, by family: for a finding that needs another family's counts."""
     held_out: bool = False
     """This file is the eval split itself."""
+    eval_beside: str = ""
+    """Name of a file in the same folder that seems to be the eval split, where none was given."""
 
 
 DROP = None

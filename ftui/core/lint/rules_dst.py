@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from ftui.core.lint.answers import OPENING
 from ftui.core.lint.language import language_of
 from ftui.core.lint.model import Context, Facts, Reporter, Row, Rule, Severity
+from ftui.core.lint.rules_dup import STRUCTURE, same_start
 from ftui.core.text import plural
 
 E, W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
@@ -68,7 +70,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "DST810", "refusal-share", W, "Many answers refuse, or begin with the same phrase.",
         "A model trained on refusals refuses; one trained on 'Sure! Here is' begins every answer so. The share over"
-        " the whole file counts, not the single row.",
+        " the whole file counts, not the single row. Another common beginning is a form that the model will learn:"
+        " info, and fine when meant. Answers in JSON or another structure are not counted.",
         "20 % of answers begin with 'I am sorry'", "refusals only where they are right", cost="file",
     ),
     Rule(
@@ -96,6 +99,7 @@ MAX_LABELS = 50
 MAX_LABEL_CHARACTERS = 40
 _COUNTED_LABELS = 400
 OPENING_CHARACTERS = 16
+SHOWN_CHARACTERS = 80
 _COUNTED_OPENINGS = 2000
 _ALL_SAMPLED, _SAMPLE_EVERY = 100, 128
 """The language of the first 100 rows of a stretch is looked at, then of every 128th."""
@@ -117,7 +121,9 @@ class Totals:
         self.languages: Counter[str] = Counter()
         """Of a sample of the rows."""
         self.openings: Counter[str] = Counter()
-        """First characters of long answers."""
+        """First characters of long answers in free text."""
+        self.opening_texts: dict[str, str] = {}
+        """What the answers with these first characters have in common."""
         self.styles: dict[str, list[int]] = {}
         """source -> [rows, answers with bullets, answers that end in a full stop]."""
 
@@ -132,6 +138,8 @@ class Totals:
         self.thinking += later.thinking
         self.languages.update(later.languages)
         self.openings.update(later.openings)
+        for opening, text in later.opening_texts.items():
+            self.opening_texts[opening] = same_start(self.opening_texts.get(opening, text), text)
         for source, counts in later.styles.items():
             mine = self.styles.setdefault(source, [0, 0, 0])
             self.styles[source] = [a + b for a, b in zip(mine, counts, strict=True)]
@@ -146,8 +154,11 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         opening, openings = answer[:OPENING_CHARACTERS], totals.openings
         if opening in openings:
             openings[opening] += 1
-        elif len(openings) < _COUNTED_OPENINGS:
+            if not answer.startswith(known := totals.opening_texts[opening]):
+                totals.opening_texts[opening] = same_start(known, answer)
+        elif len(openings) < _COUNTED_OPENINGS and not answer.startswith(STRUCTURE):
             openings[opening] = 1
+            totals.opening_texts[opening] = answer[:SHOWN_CHARACTERS]
     else:
         _count_label(row, answer.strip() if turns and turns[-1].role == "assistant" else "", totals)
     if totals.rows <= _ALL_SAMPLED or totals.rows % _SAMPLE_EVERY == 0:
@@ -199,7 +210,8 @@ def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> 
         return
     _size(report, facts.rows)
     if facts.eval_rows is None:
-        report("DST802", "", "no eval split was given (--eval F); a run holds out a part by itself")
+        beside = f"{facts.eval_beside} lies beside it: --eval" if facts.eval_beside else "none was given: --eval F"
+        report("DST802", "", f"{beside}; without one, a run holds out a part by itself")
     elif facts.eval_rows < MIN_EVAL_ROWS:
         report("DST803", "", f"the eval split has {plural(facts.eval_rows, 'row')}")
     labels = label_counts(totals)
@@ -314,8 +326,13 @@ def _same_openings(totals: Totals, report: Reporter, facts: Facts) -> None:
         )
     opening, count = max(totals.openings.items(), key=lambda item: item[1], default=("", 0))
     if count > 0.2 * totals.rows:
-        report("DST810", "", f"{count:,} of {totals.rows:,} answers begin the same ({100 * count / totals.rows:.0f} %)",
-               text=opening)  # fmt: skip
+        text = totals.opening_texts[opening]
+        phrase = OPENING.match(text)
+        share = f"{count:,} of {totals.rows:,} answers ({100 * count / totals.rows:.0f} %) begin the same"
+        if phrase and phrase.lastgroup == "boilerplate":
+            report("DST810", "", f"{share}: the model will begin every answer so", text=text)
+        else:
+            report("DST810", "", f"{share}: a form that will be learned; fine when meant", text=text, severity=_I)
 
 
 def _lengths(report: Reporter, facts: Facts) -> None:

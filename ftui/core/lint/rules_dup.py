@@ -28,8 +28,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "DUP702", "near-duplicate", W, "The row is almost the same as an earlier one.",
-        "At least 80 % of the text, counted in pieces of 8 characters, is shared with an earlier row. Found with"
-        " MinHash sketches and confirmed on the texts themselves.",
+        "At least 80 % of the text, counted in pieces of 8 characters, is shared with an earlier row. The system"
+        " prompt, and what all prompts begin with, do not count. Found with MinHash sketches and confirmed on the texts"
+        " themselves.",
         "What is the capital of France? / what is the capital of france", "What is the capital of France?",
         "keep the first", "unsafe", "file",
     ),
@@ -69,14 +70,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "DUP708", "one-answer-for-many-prompts", W, "Many different prompts have the same answer.",
-        "A long answer that fits everything teaches the model to ignore the question. Short answers such as class"
-        " labels are not counted.",
+        "A long answer that fits everything teaches the model to ignore the question. Class labels, answers in JSON"
+        " or another structure, and answers that all come from a fixed set (a routing table, a phrase book) are not"
+        " counted: there the same answer is often right.",
         "40 prompts -> 'I have forwarded your request to our team.'", "an answer to each prompt", cost="file",
     ),
     Rule(
         "DUP709", "common-prefix-or-suffix", _I, "Every prompt or every answer begins or ends with the same text.",
         "What is the same everywhere teaches nothing and costs tokens in every row. An instruction belongs into the"
-        " system prompt; a fixed ending may be on purpose.",
+        " system prompt; a fixed ending may be on purpose. The system prompt itself, and the keys of answers in JSON,"
+        " are not counted.",
         "every answer ends with 'Let me know if you need anything else!'", "answers that end when they are done",
         "remove it", "none", "file",
     ),
@@ -97,6 +100,9 @@ ID_COLUMNS = ("id", "uuid", "_id", "row_id", "example_id")
 DOCUMENT_COLUMNS = ("doc_id", "document_id", "source_id", "document", "source_file", "file", "url", "title")
 _BOOKKEEPING = frozenset(ID_COLUMNS) | {"meta", "metadata", "source", "index", "created", "timestamp", "split"}
 LONG_ANSWER_CHARACTERS = 40
+STRUCTURE = tuple("{[<`")
+"""An answer that begins so is JSON, markup or code: its form is fixed by the task."""
+MIN_AFFIX_CHARACTERS = 10
 BUCKET_ROWS = 1_000_000
 NO_KEY = 0
 _NO_DIGEST = bytes(8)
@@ -158,6 +164,17 @@ def prompt_text(row: Row) -> str:
     return "\n".join(turn.text for turn in row.turns[: row.answer_start])
 
 
+def without_system(row: Row, text: str) -> str:
+    """A text that begins with all turns of the row (its prompt, or `joined`), without a system prompt in front."""
+    turns = row.turns
+    return text[len(turns[0].text) + 1 :] if len(turns) > 1 and turns[0].role == "system" else text
+
+
+def near_text(row: Row) -> str:
+    """What near duplicates are judged by: the system prompt is the same in many rows that have nothing in common."""
+    return without_system(row, row.joined)
+
+
 class Totals:
     """Digests of every row, in row order; eight zero bytes mean that a row has no such thing."""
 
@@ -167,6 +184,7 @@ class Totals:
         self.answer_digests = bytearray()
         self.id_digests = bytearray()
         self.sizes = array("I")
+        """Twice the characters of each row; one more where its first answer is long and free text."""
         self.beginnings = array("Q")
         """Hashes of conversations of several answers, cut after each answer but the last, with `beginning_rows`."""
         self.beginning_rows = array("L")
@@ -232,7 +250,8 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     totals.contents += _content_key(row, prompt_digest, answer_digest)
     totals.prompt_digests += prompt_digest if prompt else _NO_DIGEST
     totals.answer_digests += answer_digest if answer else _NO_DIGEST
-    sizes.append(min(len(row.joined), 0xFFFFFFFF))
+    free = len(answer) > LONG_ANSWER_CHARACTERS and not answer.startswith(STRUCTURE)
+    sizes.append(2 * min(len(row.joined), 0x7FFFFFFF) + free)
     if start == len(turns):
         totals.prompt_only += 1
     if row.rejected:
@@ -245,7 +264,8 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         totals.id_digests += _NO_DIGEST
     if not totals.affixes_vary:
         affixes = totals.affixes
-        affixes[0], affixes[1] = _shorter(affixes[0], prompt, 0), _shorter(affixes[1], prompt, 1)
+        asked = without_system(row, prompt)
+        affixes[0], affixes[1] = _shorter(affixes[0], asked, 0), _shorter(affixes[1], asked, 1)
         affixes[2], affixes[3] = _shorter(affixes[2], answer, 0), _shorter(affixes[3], answer, 1)
         totals.affixes_vary = not any(affixes) and totals.rows > 1
 
@@ -277,15 +297,19 @@ def _grow(row: Row, totals: Totals) -> None:
 
 
 def _shorter(common: str | None, text: str | None, end: int) -> str | None:
-    """The common prefix (even `end`) or suffix (odd) of what was common so far and one more text."""
-    if common is None or text is None:
+    """The common prefix (even `end`) or suffix (odd) of what was common so far and one more text; "" once it is too
+    short to be worth a word."""
+    if not common or text is None:
         return text if common is None else common
     if end % 2:
-        return common if text.endswith(common) else _same_start(common[::-1], text[::-1])[::-1]
-    return common if text.startswith(common) else _same_start(common, text)
+        shared = common if text.endswith(common) else same_start(common[::-1], text[::-1])[::-1]
+    else:
+        shared = common if text.startswith(common) else same_start(common, text)
+    return shared if len(shared) >= MIN_AFFIX_CHARACTERS else ""
 
 
-def _same_start(one: str, other: str) -> str:
+def same_start(one: str, other: str) -> str:
+    """What both texts begin with."""
     length = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return one[:length]
 
@@ -376,18 +400,26 @@ def _contradictions(totals: Totals, duplicates: dict[int, int], report: Reporter
 
 
 def _common_answers(totals: Totals, duplicates: dict[int, int], report: Reporter) -> None:
-    same = repeats(totals.answers)
     groups: dict[int, list[int]] = {}
-    for row, first in same.items():
-        if row not in duplicates and totals.sizes[row] > LONG_ANSWER_CHARACTERS:
-            groups.setdefault(first, [first]).append(row)
+    for row, first in repeats(totals.answers).items():
+        if totals.sizes[row] & 1:
+            groups.setdefault(first, [first])
+            if row not in duplicates:
+                groups[first].append(row)
+    free = sum(size & 1 for size in totals.sizes)
+    largest = max(map(len, groups.values()), default=0)
+    if sum(map(len, groups.values())) > 0.5 * free and largest < 0.2 * free:
+        return  # the answers come from a fixed set
     enough = max(5, totals.rows // 100)
     asked = totals.prompts
-    for first, rows in groups.items():
-        prompts = {asked[row] for row in rows}
-        if len(prompts) >= enough:
+    counts = {first: len({asked[row] for row in rows}) for first, rows in groups.items() if len(rows) >= enough}
+    for first, prompts in sorted(counts.items(), key=lambda item: -item[1]):
+        if prompts >= enough:
             report.row = first
-            report("DUP708", "", f"{len(prompts):,} different prompts have the answer of this row")
+            share = 100 * len(groups[first]) / totals.rows
+            report(
+                "DUP708", "", f"{prompts:,} different prompts have the answer of this row ({share:.0f} % of the rows)"
+            )
 
 
 def _growing(totals: Totals, report: Reporter) -> None:
@@ -421,7 +453,9 @@ def _affixes(totals: Totals, report: Reporter) -> None:
     names = ("prompt begins", "prompt ends", "answer begins", "answer ends")
     report.row = None
     for name, affix in zip(names, totals.affixes, strict=True):
-        if affix and len(affix.strip()) >= 10:
+        if affix and name == "answer begins" and affix.startswith(STRUCTURE):
+            continue
+        if affix and len(affix.strip()) >= MIN_AFFIX_CHARACTERS:
             report("DUP709", "", f"every {name} with the same {plural(len(affix), 'character')}", text=affix)
 
 
