@@ -81,7 +81,10 @@ class FtuiApp(App[int]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The first screen, at the bottom of the stack: an empty one below it would cost a tenth of the first paint."""
-        return self._first()
+        screen = self._first()
+        for path in screen.css_path:
+            self.stylesheet.read(path)  # Textual does so for every screen but the default one
+        return screen
 
     def on_mount(self) -> None:
         if self.glyphs.ascii:
