@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prepare", action="store_true", help="make the run's folder and rows; the processes are started by others"
     )
+    parser.add_argument("--answers", type=Path, metavar="FILE", help="keep these answers of ftui decide with the run")
     parser.add_argument("--emit", choices=["slurm", "skypilot"], help="print a job file for this plan and do nothing")
     parser.add_argument(
         "--json", action="store_true", help="print {run, path} (events as JSON lines with --foreground)"
@@ -40,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start or resume; 0 when it is under way (or finished, in the foreground)."""
+    from ftui.services.decided import read_answers_file
     from ftui.services.launch import adopt_orphans, prepared_run, resume_run, start_run
     from ftui.services.plans import load_plan
     from ftui.services.runs import find_run
@@ -57,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.prepare:
         training = prepared_run(load_plan(args.plan), progress=_say)
     else:
-        training = start_run(load_plan(args.plan), queue=args.queue, progress=_say)
+        decided = read_answers_file(args.answers) if args.answers else None
+        training = start_run(load_plan(args.plan), queue=args.queue, extra_files=decided, progress=_say)
     if args.foreground and not args.prepare:
         return _follow(training, as_json=args.json)
     if args.json:

@@ -13,15 +13,14 @@ from typing import Any
 
 from ftui.core.plan import Plan, resolved, with_values
 from ftui.errors import FtuiError
-from ftui.services import environment
 from ftui.services.files import read_json, write_json
 from ftui.services.process import is_alive
+from ftui.services.run_safety import is_safe
 from ftui.services.runs import (
-    LIVE,
     Run,
     State,
+    all_runs,
     create_run,
-    list_runs,
     read_state,
     recorded_state,
     write_state,
@@ -65,6 +64,8 @@ def make_run(plan: Plan, *, progress: Progress = lambda _: None, folder: Path | 
     require_training_stack()
     plan = with_absolute_paths(plan)
     check_inputs(plan)
+    # Here, not above: `ftui runs list` needs none of it.
+    from ftui.services import environment
     from ftui.services.pretrained import resolve_model
 
     found = resolve_model(plan.model.path or plan.model.id, revision=plan.model.revision, progress=progress)
@@ -82,10 +83,18 @@ def resume_run(run: Run, *, force: bool = False) -> Run:
     """Go on with a run that is not live. Raises FtuiError where it is live, finished, or its inputs changed."""
     require_training_stack()
     state = read_state(run)
-    if state.status in LIVE:
+    if state.waiting:
+        raise FtuiError(
+            "The run waits for room",
+            f"{run.name}: {state.reason}",
+            "Free some space: it goes on by itself, in seconds.",
+        )
+    if state.live:
         raise FtuiError("The run is alive", f"{run.name} is {state.status}", f"Look at it: ftui watch {run.name}")
     if state.status == "finished":
         raise FtuiError("Nothing to resume", f"{run.name} has finished", f"See its result: ftui eval {run.name}")
+    from ftui.services.inputs import changed_inputs
+
     changed = changed_inputs(run)
     if changed and not force:
         raise FtuiError(
@@ -95,26 +104,38 @@ def resume_run(run: Run, *, force: bool = False) -> Run:
         )
     if changed:
         record = read_json(run.path / "forced.json") or []
-        write_json(run.path / "forced.json", [*record, {"changed": changed}])
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        _record(run, "forced.json", [*record, {"time": when, "from_attempt": state.attempt + 1, "changed": changed}])
     spawn_supervisor(run)
     return run
 
 
+def _record(run: Run, name: str, value: object) -> None:
+    try:
+        write_json(run.path / name, value)
+    except OSError as error:
+        raise FtuiError("The run's folder cannot be written", f"{run.path / name}: {error.strerror}") from None
+
+
 def adopt_orphans(folder: Path | None = None) -> list[Run]:
-    """Give a new supervisor to every run whose trainer lives on without one; also settles runs that ended meanwhile."""
+    """Give a new supervisor to every run whose trainer lives on without one, and to every queued run that lost its own.
+
+    Runs that ended while nobody looked get their true state. A run that somebody else could have written into is left
+    alone.
+    """
     adopted = []
-    for summary in list_runs(folder):
-        run = Run(Path(summary.path))
+    for run in all_runs(folder):
         try:
             state = recorded_state(run)
         except FtuiError:
             continue
-        if state.status not in LIVE or is_alive(state.supervisor()):
+        if not state.live or is_alive(state.supervisor()) or not is_safe(run.path):
             continue
-        if state.supervisor_pid is None:
-            continue  # only prepared: whatever trains it is not ours to settle
         if is_alive(state.trainer()):
             spawn_supervisor(run, "--adopt")
+            adopted.append(run)
+        elif state.status == "queued" and state.supervisor_pid:
+            spawn_supervisor(run, "--queue")
             adopted.append(run)
         else:
             settle(run)
@@ -137,7 +158,7 @@ def settle(run: Run) -> State:
 
 def spawn_supervisor(run: Run, *flags: str) -> None:
     """Start the supervisor in a session of its own and wait until it has said that it is there. Raises FtuiError."""
-    before = recorded_state(run).supervisor_pid
+    before = recorded_state(run).supervisor()
     log = run.path / "logs" / "supervisor.log"
     try:
         with log.open("ab") as output:
@@ -155,7 +176,7 @@ def spawn_supervisor(run: Run, *flags: str) -> None:
     until = time.monotonic() + SUPERVISOR_START_SECONDS
     while time.monotonic() < until:
         state = recorded_state(run)
-        if state.supervisor_pid not in (None, before) or state.status in ("finished", "failed", "stopped"):
+        if state.supervisor() not in (None, before):
             return
         if done.returncode:
             break
@@ -167,7 +188,7 @@ def spawn_supervisor(run: Run, *flags: str) -> None:
 def wait_for_end(run: Run, seconds: float) -> State:
     """The state once it is no longer live, or after `seconds`."""
     until = time.monotonic() + seconds
-    while (state := read_state(run)).status in LIVE and time.monotonic() < until:
+    while (state := read_state(run)).live and time.monotonic() < until:
         time.sleep(0.1)
     return state
 
@@ -211,28 +232,6 @@ def check_inputs(plan: Plan) -> None:
             "model.trust_remote_code is true",
             "ftui runs no code from model folders; choose a model that transformers knows.",
         )
-
-
-def changed_inputs(run: Run) -> list[str]:
-    """What differs between a run's inputs now and when it started, in words."""
-    known = read_json(run.path / "environment.json")
-    if not isinstance(known, dict):
-        return ["environment.json is missing or broken"]
-    changed = []
-    if known.get("plan_sha256") != environment.file_sha256(run.plan_file):
-        changed.append("plan.yaml was edited after the start")
-    model = known.get("model", {})
-    folder = Path(model.get("folder", ""))
-    if not folder.is_dir():
-        changed.append(f"the model's folder {folder} is gone")
-    elif environment.model_fingerprint(folder)["sha256"] != model.get("sha256"):
-        changed.append(f"the model in {folder} is another one")
-    manifest = read_json(run.path / "data" / "manifest.json")
-    for name, digest in (manifest.get("files", {}) if isinstance(manifest, dict) else {}).items():
-        path = run.path / "data" / name
-        if not path.is_file() or environment.file_sha256(path) != digest:
-            changed.append(f"data/{name} was changed after the start")
-    return changed
 
 
 def _prediction(plan: Plan, model_folder: Path) -> dict[str, Any]:

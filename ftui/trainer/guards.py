@@ -10,10 +10,11 @@ import torch
 
 from ftui.core.detectors import diverging
 from ftui.core.render import render_row
+from ftui.trainer.columns import IGNORED, labels_of
 from ftui.trainer.dialect import dialect_of
 from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job, read_rows
-from ftui.trainer.rows import IGNORED, labels_of, options_of
+from ftui.trainer.rows import options_of
 
 if TYPE_CHECKING:
     from ftui.trainer.progress import Progress

@@ -92,19 +92,21 @@ def read_plan(folder: Path) -> Plan:
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The canonical rows of a file, one JSON object a line. Raises TrainerError naming the line that is none."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise TrainerError(
-                    "The run's data is damaged", f"{path}, line {number} is no JSON object", reason="data"
-                )
-            yield row
+            if line.strip():
+                yield parse_row(path, number, line)
+
+
+def parse_row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """The row on line `number` of `path`. Raises TrainerError naming the line where there is none."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise TrainerError("The run's data is damaged", f"{path}, line {number} is no JSON object", reason="data")
+    return row
 
 
 def write_json(path: Path, data: Any) -> None:

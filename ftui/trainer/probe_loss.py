@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from ftui.trainer.columns import IGNORED
 from ftui.trainer.loop import untouched_randomness
-from ftui.trainer.rows import IGNORED
 
 PROBE_BATCH = 8
 PROBE_ROWS = 64

@@ -1,53 +1,43 @@
-"""Rows to tokens, once: rendered and masked by core/render.py, kept in an Arrow file under the fingerprint of all that
-made it. What the trainer gets is exactly what the preview shows."""
+"""Rows to tokens, once and in parallel: rendered and masked by core/render.py, kept in an Arrow file under the
+fingerprint of all that made it. What the trainer gets is exactly what the preview shows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftui.core.render import Dialect, Options, Rendered, RenderError, render_prompt, render_row
+from ftui.core.render import Dialect, Options, Rendered, RenderError, render_row
 from ftui.core.text import plural
+from ftui.trainer.columns import ONLINE, Columns, columns_of, labels_of, refuse_other_kind, rendered, schema_of
 from ftui.trainer.dialect import dialect_of
 from ftui.trainer.failure import TrainerError
-from ftui.trainer.job import Job, read_rows, write_json
+from ftui.trainer.job import Job, parse_row, read_rows, write_json
+from ftui.trainer.parallel import cores, in_order
 
-IGNORED = -100
-"""The label of a token that is not trained."""
+if TYPE_CHECKING:
+    import pyarrow
+
 PREVIEW_ROWS = 20
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Part of the fingerprint: raise it when columns or rendering change their meaning."""
 NAMED_ROWS = 5
+BLOCK_ROWS = 256
+ROWS_PER_PROCESS = 2_000
+"""Below this many rows for each, another process takes longer to start than it saves."""
 
 _POLICY = {"truncate_prompt": "keep_answer", "drop": "drop", "refuse": "drop"}
 _LOSS = {"assistant": "assistant", "last_assistant": "last", "all": "all"}
 
-Columns = dict[str, Any]
-
-_ANSWERED = ((("messages",), ("prompt", "completion"), ("text",)), "messages, prompt and completion, or text")
-_PAIRED = ((("chosen", "rejected"),), "chosen and rejected")
-_ASKED = ((("prompt",), ("messages",)), "prompt or messages")
-_NEEDS: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
-    "sft": _ANSWERED,
-    "text": _ANSWERED,
-    "dpo": _PAIRED,
-    "orpo": _PAIRED,
-    "reward": _PAIRED,
-    "kto": ((("prompt", "completion", "label"),), "prompt, completion and label"),
-    "grpo": _ASKED,
-    "rloo": _ASKED,
-}
-"""Task -> the sets of columns of which a row must have one, and the same in words."""
-
 
 @dataclass
 class Tally:
-    """What happened to the rows of one file. Lists hold 0-based row numbers of the first few."""
+    """What happened to the rows of one file. Lists hold 0-based row numbers."""
 
     rows: int = 0
     kept: int = 0
@@ -61,14 +51,36 @@ class Tally:
     refused_why: str = ""
     left_out: int = 0
 
+    def add(self, other: Tally) -> None:
+        """Take in what happened to the rows after these."""
+        self.longest_tokens = max(self.longest_tokens, other.longest_tokens)
+        self.refused_why = self.refused_why or other.refused_why
+        for name in (f.name for f in fields(self) if f.name not in ("longest_tokens", "refused_why")):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows in a stretch: `lines` are (1-based line number, text), the first of them is row number `first`."""
+
+    first: int
+    lines: list[tuple[int, bytes]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A block's rows as columns, what happened to them, and the first of them for the preview."""
+
+    table: pyarrow.Table
+    tally: Tally
+    preview: list[Columns]
+
 
 def tokenised(job: Job, tokenizer: Any, name: str) -> Any | None:
     """The rows of data/NAME.jsonl as a datasets.Dataset of tokens; None where there is no such file or no row in it.
 
-    Columns by task: input_ids and labels (sft, text); prompt_ids, chosen_ids and rejected_ids (dpo, orpo);
-    chosen_ids and rejected_ids with the prompt in both (reward); prompt_ids, completion_ids and label (kto); prompt and
-    row_json, the row itself (grpo, rloo). Always `row`, its 0-based number in the file, and `length` in tokens.
-    Raises TrainerError where no row is left, or a row is too long and the plan says refuse.
+    columns.py says which columns a task has. Raises TrainerError where no row is left, or a row is too long and the
+    plan says refuse.
     """
     from datasets import Dataset
 
@@ -125,11 +137,6 @@ def probe_rows(job: Job, tokenizer: Any) -> list[Columns]:
     return rows
 
 
-def labels_of(made: Rendered) -> list[int]:
-    """Token ids where the token is trained, IGNORED elsewhere."""
-    return [token if trained else IGNORED for token, trained in zip(made.ids, made.labels_mask, strict=True)]
-
-
 def options_of(job: Job) -> Options:
     """The plan's length and loss settings in the renderer's words."""
     data = job.plan.data
@@ -137,28 +144,25 @@ def options_of(job: Job) -> Options:
 
 
 def _write_tokens(job: Job, tokenizer: Any, name: str, source: Path, arrow: Path) -> tuple[Tally, list[Columns]]:
+    from datasets import Features
     from datasets.arrow_writer import ArrowWriter
 
-    dialect, options = dialect_of(tokenizer), options_of(job)
-    make = _COLUMNS[job.plan.method.task]
-    tally, preview = Tally(), []
-    total = sum(1 for _ in source.open("rb"))
+    task, total = job.plan.method.task, _count_lines(source)
+    make = partial(_made, task, dialect_of(tokenizer), options_of(job), tokenizer, source)
+    tally, preview = Tally(), list[Columns]()
     last_word = 0.0
     temporary = arrow.with_suffix(".tmp")
-    with ArrowWriter(path=str(temporary)) as writer:
-        for number, row in enumerate(read_rows(source)):
+    processes = min(cores(), total // ROWS_PER_PROCESS)
+    with ArrowWriter(path=str(temporary), features=Features.from_arrow_schema(schema_of(task))) as writer:
+        for made in in_order(make, _blocks(source), processes):
             if time.monotonic() - last_word > 0.5:
                 last_word = time.monotonic()
-                job.phase("tokenizing", f"{name}: {number:,} of {plural(total, 'row')}", number / max(total, 1))
-            tally.rows += 1
-            rendered = _rendered(dialect, row, options, job.plan.method.task, number, tally)
-            if rendered is None:
-                continue
-            _count(rendered, tally)
-            length = max(len(side.ids) for side in rendered)
-            writer.write({**make(rendered, row), "row": number, "length": length})
-            if len(preview) < PREVIEW_ROWS:
-                preview.append({"row": number, "sides": [_preview(side, tokenizer) for side in rendered]})
+                words = f"{name}: {tally.rows:,} of {plural(total, 'row')}"
+                job.phase("tokenizing", words, tally.rows / max(total, 1))
+            tally.add(made.tally)
+            preview += made.preview
+            if made.table.num_rows:
+                writer.write_table(made.table)
         if tally.kept == 0:
             raise _nothing_left(source, tally)
         writer.finalize()
@@ -173,24 +177,32 @@ def _write_tokens(job: Job, tokenizer: Any, name: str, source: Path, arrow: Path
     return tally, preview
 
 
-def _rendered(
+def _made(task: str, dialect: Dialect, options: Options, tokenizer: Any, source: Path, block: Block) -> Made:
+    """The rows of a block as columns. Raises TrainerError for a line that is no row, or a row of the wrong kind."""
+    import pyarrow
+
+    tally, preview, kept = Tally(), [], []
+    for number, (line_number, line) in enumerate(block.lines, block.first):
+        row = parse_row(source, line_number, line)
+        tally.rows += 1
+        sides = _sides(dialect, row, options, task, number, tally)
+        if sides is None:
+            continue
+        _count(sides, tally)
+        length = max(len(side.ids) for side in sides)
+        kept.append({**columns_of(task, sides, row), "row": number, "length": length})
+        if block.first == 0 and len(preview) < PREVIEW_ROWS:
+            preview.append({"row": number, "sides": [_preview(side, tokenizer) for side in sides]})
+    return Made(pyarrow.Table.from_pylist(kept, schema=schema_of(task)), tally, preview)
+
+
+def _sides(
     dialect: Dialect, row: Columns, options: Options, task: str, number: int, tally: Tally
 ) -> tuple[Rendered, ...] | None:
     """The row's sides, or None where it is left out; the tally says why. Raises for a row of the wrong kind."""
-    needed, described = _NEEDS[task]
-    if not any(all(key in row for key in keys) for keys in needed):
-        raise TrainerError(
-            f"These rows cannot train {task}",
-            f"row {number} has the columns {', '.join(sorted(row)) or '(none)'}; {task} needs {described}",
-            "Choose another method.task, or other rows.",
-            reason="data",
-        )
+    refuse_other_kind(row, task, number)
     try:
-        if task in ("grpo", "rloo"):
-            prompt = row["prompt"] if "prompt" in row else _before_answer(row)
-            sides: tuple[Rendered, ...] = (render_prompt(dialect, prompt, row.get("tools"), options),)
-        else:
-            sides = render_row(dialect, row, options)
+        sides = rendered(dialect, row, options, task)
     except RenderError as error:
         tally.left_out += 1
         tally.refused.append(number)
@@ -200,19 +212,11 @@ def _rendered(
         tally.left_out += 1
         tally.too_long.append(number)
         return None
-    if task not in ("grpo", "rloo") and not all(side.trained_tokens for side in sides):
+    if task not in ONLINE and not all(side.trained_tokens for side in sides):
         tally.left_out += 1
         tally.untrained.append(number)
         return None
     return sides
-
-
-def _before_answer(row: Columns) -> list[Any]:
-    """A conversation up to its last answer, for tasks where the model writes that answer itself."""
-    messages = list(row["messages"])
-    while messages and messages[-1].get("role") == "assistant":
-        messages.pop()
-    return messages
 
 
 def _count(sides: tuple[Rendered, ...], tally: Tally) -> None:
@@ -221,61 +225,6 @@ def _count(sides: tuple[Rendered, ...], tally: Tally) -> None:
     tally.trained_tokens += sum(side.trained_tokens for side in sides)
     tally.longest_tokens = max(tally.longest_tokens, *(len(side.ids) for side in sides))
     tally.shortened += any(len(side.ids) < side.total_tokens for side in sides)
-
-
-def _sft(sides: tuple[Rendered, ...], row: Columns) -> Columns:
-    return {"input_ids": list(sides[0].ids), "labels": labels_of(sides[0])}
-
-
-def _pair(sides: tuple[Rendered, ...], row: Columns) -> Columns:
-    chosen, rejected = sides
-    # Both sides share their prompt's text; a token that straddles its end can differ, then the pair parts before it.
-    shared = min(chosen.prompt_tokens, rejected.prompt_tokens)
-    while shared and chosen.ids[:shared] != rejected.ids[:shared]:
-        shared -= 1
-    return {
-        "prompt_ids": list(chosen.ids[:shared]),
-        "chosen_ids": list(chosen.ids[shared : _answer_end(chosen)]),
-        "rejected_ids": list(rejected.ids[shared : _answer_end(rejected)]),
-    }
-
-
-def _answer_end(made: Rendered) -> int:
-    """Where the trained tokens end: templates write a line break after the end of turn that nobody generates."""
-    return len(made.ids) - made.labels_mask[::-1].index(True)
-
-
-def _whole_pair(sides: tuple[Rendered, ...], row: Columns) -> Columns:
-    # Online training shows the reward model answers up to their end of turn, so it is trained on just that.
-    chosen, rejected = sides
-    return {
-        "chosen_ids": list(chosen.ids[: _answer_end(chosen)]),
-        "rejected_ids": list(rejected.ids[: _answer_end(rejected)]),
-    }
-
-
-def _judged(sides: tuple[Rendered, ...], row: Columns) -> Columns:
-    made = sides[0]
-    cut = made.prompt_tokens
-    answer = list(made.ids[cut : _answer_end(made)])
-    return {"prompt_ids": list(made.ids[:cut]), "completion_ids": answer, "label": bool(row["label"])}
-
-
-def _asked(sides: tuple[Rendered, ...], row: Columns) -> Columns:
-    # The reward functions get the row as JSON: its columns may differ from row to row, which Arrow cannot hold.
-    return {"prompt": sides[0].text, "row_json": json.dumps(row, ensure_ascii=False)}
-
-
-_COLUMNS: dict[str, Callable[[tuple[Rendered, ...], Columns], Columns]] = {
-    "sft": _sft,
-    "text": _sft,
-    "dpo": _pair,
-    "orpo": _pair,
-    "reward": _whole_pair,
-    "kto": _judged,
-    "grpo": _asked,
-    "rloo": _asked,
-}
 
 
 def _preview(made: Rendered, tokenizer: Any) -> Columns:
@@ -326,9 +275,9 @@ def _named(rows: list[int]) -> str:
 
 def _fingerprint(job: Job, tokenizer: Any, source: Path) -> str:
     """Of everything that decides the tokens: rows, vocabulary, template, options, task."""
-    digest = hashlib.sha256(f"{LAYOUT_VERSION}".encode())
-    for block in _blocks(source):
-        digest.update(block)
+    with source.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(f"{LAYOUT_VERSION}".encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
     digest.update(str(tokenizer.chat_template).encode())
     digest.update(json.dumps(tokenizer.special_tokens_map, sort_keys=True, default=str).encode())
@@ -336,7 +285,20 @@ def _fingerprint(job: Job, tokenizer: Any, source: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            yield block
+def _blocks(source: Path) -> Iterator[Block]:
+    """The file's rows in stretches; blank lines are no rows."""
+    first, lines = 0, list[tuple[int, bytes]]()
+    with source.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                lines.append((number, line))
+            if len(lines) == BLOCK_ROWS:
+                yield Block(first, lines)
+                first, lines = first + len(lines), []
+    if lines:
+        yield Block(first, lines)
+
+
+def _count_lines(source: Path) -> int:
+    with source.open("rb") as file:
+        return sum(1 for line in file if line.strip())
