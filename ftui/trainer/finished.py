@@ -79,3 +79,10 @@ def tokenizer_of(run_dir: Path, plan: Plan) -> Any:
 def read_run(run_dir: Path) -> Plan:
     """The run's plan, with what the supervisor changed."""
     return read_plan(run_dir)
+
+
+def without_template(plan: Plan) -> Plan:
+    """The plan for a model that is not the run's own: it speaks by its own chat template."""
+    from ftui.core.plan import with_values
+
+    return with_values(plan, {"model.chat_template": None})
