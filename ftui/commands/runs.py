@@ -15,11 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ftui.core.text import clip, safe
 from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
-from ftui.services.runs import LIVE, Run, find_run, read_state, request
+from ftui.services.runs import Run, find_run, read_state, request
+
+if TYPE_CHECKING:
+    from ftui.services.runs import RunSummary
 
 GLYPHS = {"finished": "+", "failed": "!", "interrupted": "!", "running": ">", "queued": ".", "starting": ">"}
 
@@ -77,13 +82,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    from ftui.services.queueing import queue_place
     from ftui.services.runs import as_json as summary_json
     from ftui.services.runs import list_runs
 
     runs = list_runs()
     if as_json:
-        print(json.dumps([summary_json(summary) for summary in runs], indent=2))
+        print(json.dumps([{**summary_json(summary), **_place(summary)} for summary in runs], indent=2))
         return EXIT_OK
     if not runs:
         print("No runs yet. `ftui demo` makes one in about a minute; `ftui` opens the wizard.")
@@ -93,16 +97,42 @@ def _list(*, as_json: bool) -> int:
         steps = f"{summary.step}/{summary.steps_total}" if summary.steps_total else "-"
         words = summary.verdict or summary.reason
         if summary.status == "queued":
-            words = f"{queue_place(Run(Path(summary.path)))} before it"
+            words = _place_words(**_place(summary))
         glyph = GLYPHS.get(summary.status, "=")
         print(f"{glyph} {safe(summary.run):<{width}}  {summary.status:<11}  {steps:>9}  {clip(words, 60)}".rstrip())
     return EXIT_OK
+
+
+def _place(summary: RunSummary) -> dict[str, Any]:
+    """Place and expected start of a queued run, as the list's JSON has them; nothing for other runs."""
+    if summary.status != "queued":
+        return {}
+    from ftui.services.queueing import queue_place
+
+    place = queue_place(Run(Path(summary.path)))
+    start = None
+    if place.wait_seconds is not None:
+        start = (datetime.now().astimezone() + timedelta(seconds=place.wait_seconds)).isoformat(timespec="seconds")
+    return {"queue_before": place.before, "expected_start": start, "expected_start_is_least": place.is_least}
+
+
+def _place_words(queue_before: int, expected_start: str | None, expected_start_is_least: bool) -> str:
+    if not queue_before:
+        return "next: waiting for free memory"
+    first = f"{queue_before} before it"
+    if expected_start is None:
+        return f"{first}, start not known yet"
+    when = datetime.fromisoformat(expected_start)
+    days = (when.date() - datetime.now().date()).days
+    word, later = "after" if expected_start_is_least else "about", f" (+{days} d)" if days else ""
+    return f"{first}, start {word} {when:%H:%M}{later}"
 
 
 def _show(shown: Run, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from ftui.core.plan import to_mapping
+    from ftui.services.decided import advice_against
     from ftui.services.files import read_json
     from ftui.services.runs import summarize
 
@@ -116,6 +146,7 @@ def _show(shown: Run, *, as_json: bool) -> int:
             "plan": to_mapping(plan),
             "summary": asdict(summarize(shown)),
             "verdict": verdict,
+            "advice": read_json(shown.path / "verdict.json"),
             "environment": read_json(shown.path / "environment.json"),
         }
         print(json.dumps(whole, indent=2))
@@ -126,6 +157,8 @@ def _show(shown: Run, *, as_json: bool) -> int:
     print(f"  data     {clip(plan.data.train, 70)}")
     print(f"  method   {plan.method.task}, {plan.method.technique}")
     print(f"  step     {summary.step} of {summary.steps_total}, attempt {state.attempt}")
+    if advised := advice_against(shown.path):
+        print(f"  advice   against this run: {safe(advised)} (the person went on)")
     if isinstance(verdict, dict):
         print(f"  verdict  {safe(str(verdict.get('verdict', '')))}")
         for reason in verdict.get("reasons", [])[:3]:
@@ -138,13 +171,13 @@ def _end(ended: Run, what: str, seconds: float, *, as_json: bool) -> int:
     from ftui.services.launch import wait_for_end
 
     state = read_state(ended)
-    if state.status not in LIVE:
+    if not state.live:
         raise FtuiError("The run is not alive", f"{ended.name} is {state.status}", f"ftui runs show {ended.name}")
     request(ended, what)
     state = wait_for_end(ended, seconds)
     if as_json:
         print(json.dumps({"run": ended.name, "status": state.status}))
-    elif state.status in LIVE:
+    elif state.live:
         print(f"Asked {safe(ended.name)} to {what}: it finishes its step and saves a checkpoint first.")
     else:
         print(f"{safe(ended.name)}: {state.status}. Go on with: ftui runs resume {safe(ended.name)}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -138,6 +138,8 @@ class Failed:
     reason: str = "error"
     """error, oom, nan, disk, data, gpu_lost, interrupted."""
     step: int | None = None
+    need_bytes: int | None = None
+    """Where the disk is full: how much must be free before it makes sense to go on."""
 
 
 Event = Phase | Step | Eval | Memory | Sample | Alert | Checkpoint | Attempt | Done | Failed
@@ -156,6 +158,8 @@ KINDS: dict[str, type[Any]] = {
 }
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 _FIELDS = {cls: tuple(f.name for f in fields(cls)) for cls in KINDS.values()}
+_TEXTS = {cls: tuple(f.name for f in fields(cls) if f.type in ("str", "Mapping[str, Any]")) for cls in KINDS.values()}
+"""Fields that can hold any text, or values with text in them."""
 _ENVELOPE = ("schema_version", "time", "kind")
 
 
@@ -172,8 +176,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def to_line(event: Event, time: datetime | None = None) -> str:
-    """Give the event as one line of JSON, newline included."""
+def to_line(event: Event, time: datetime | None = None, secrets: Iterable[str] = ()) -> str:
+    """Give the event as one line of JSON, newline included, with everything that looks like a secret masked.
+
+    secrets: values to mask whatever they look like, such as `core.secrets.secrets_of(os.environ)`.
+    """
     stamp = (time or now()).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "time": stamp, "kind": _KIND_OF[type(event)]}
     for name in _FIELDS[type(event)]:
@@ -182,7 +189,11 @@ def to_line(event: Event, time: datetime | None = None) -> str:
             record.update((key, _finite(number)) for key, number in value.items())
         elif value is not None:
             record[name] = value
-    return json.dumps(_plain(record), ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
+    plain = _plain(record)
+    for name in _TEXTS[type(event)]:
+        if plain.get(name):
+            plain[name] = _masked(plain[name], secrets)
+    return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def parse_line(line: str | bytes) -> Stamped | None:
@@ -214,7 +225,7 @@ def _build(cls: type[Any], record: dict[str, Any]) -> Event:
             for key, value in record.items()
             if key not in names and key not in _ENVELOPE and (value is None or _is_number(value))
         }
-    for name in ("step", "steps_total", "tokens", "attempt", "size_bytes"):
+    for name in ("step", "steps_total", "tokens", "attempt", "size_bytes", "need_bytes"):
         if known.get(name) is not None and name in known and not _is_number(known[name]):
             raise TypeError(name)
     for name in ("name", "detail", "message", "title", "hint", "code", "level", "prompt", "output", "reason"):
@@ -224,6 +235,18 @@ def _build(cls: type[Any], record: dict[str, Any]) -> Event:
         known["gpus"] = tuple(known.get("gpus", ()))
     event: Event = cls(**known)
     return event
+
+
+def _masked(value: Any, secrets: Iterable[str]) -> Any:
+    if isinstance(value, str):
+        from ftui.core.secrets import redact  # fifty patterns to compile: not for those who only read events
+
+        return redact(value, known=secrets)
+    if isinstance(value, dict):
+        return {key: _masked(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, secrets) for item in value]
+    return value
 
 
 def _is_number(value: object) -> bool:

@@ -23,6 +23,8 @@ class Ending:
     step: int | None = None
     words: str = ""
     hint: str = ""
+    need_bytes: int | None = None
+    """Where the disk is full: how much must be free to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,8 @@ def decide_next(plan: Plan, ending: Ending, failures: int, current: Plan) -> Dec
         case "preempted":
             return Decision("end", "stopped", "the system asked it to end; its checkpoint is whole")
         case "disk":
-            return _restart(
-                "disk", {}, "The disk is full: the run waits for room and goes on by itself.", ending, counts=False
-            )
+            words = ending.words or "the disk is full; the run goes on by itself when there is room"
+            return _restart("disk", {}, words[:1].upper() + words[1:] + ".", ending, counts=False)
         case "oom" if policy.on_oom == "shrink":
             return _smaller(current, ending)
         case "nan" if policy.on_nan == "rewind":
@@ -72,9 +73,10 @@ def _smaller(current: Plan, ending: Ending) -> Decision:
     """Out of memory: the same effective batch in smaller bites, then checkpointing, then the user is asked."""
     train = current.train
     if train.micro_batch > 1:
-        half = train.micro_batch // 2
-        # An odd micro-batch cannot be halved exactly: round the accumulation up so that the batch does not shrink.
-        rounds = -(-train.micro_batch * train.accumulation // half)
+        # The largest part that divides it: the effective batch stays what it was, to the row, and so does the position
+        # in the data that a checkpoint counts in effective batches. 6 -> 3, 9 -> 3, 7 -> 1.
+        half = max(n for n in range(1, train.micro_batch // 2 + 1) if train.micro_batch % n == 0)
+        rounds = train.micro_batch // half * train.accumulation
         changes: dict[str, Any] = {"train.micro_batch": half, "train.accumulation": rounds}
         return _restart(
             "oom",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ftui.core.checksums import card_is_valid, iban_is_valid, national_id, ssn_is_valid
@@ -62,9 +62,19 @@ def may_hold_any(marks: bytes) -> bool:
     return len(marks) >= 6 and _ANY.search(marks) is not None
 
 
+# What is left of the fixed beginnings of provider tokens (`TOKENS`): a hyphen, an underscore, a few capitals.
+_BEGINNINGS = re.compile(
+    rb"[_-]|A[KS]IA|AI|AK=|:AA|29\.|SG\.|J[A-Z0-9_-]{3}|\.[A-Z0-9_-]{6}|COM/|\./|\d{8}"
+)
+
+
+def _may_hold_tokens(marks: bytes) -> bool:
+    return bool(_TOKEN_LIKE.search(marks) and _BEGINNINGS.search(marks))
+
+
 def may_hold_secrets(marks: bytes) -> bool:
     """Whether a text with these marks can hold anything that `find_secrets` finds; quick, and rarely wrong."""
-    return bool(_TOKEN_LIKE.search(marks) or (b"@" in marks and b"://" in marks) or _ASSIGNED_DIGIT.search(marks))
+    return _may_hold_tokens(marks) or (b"@" in marks and b"://" in marks) or bool(_ASSIGNED_DIGIT.search(marks))
 
 
 def may_hold_personal(marks: bytes) -> bool:
@@ -72,10 +82,27 @@ def may_hold_personal(marks: bytes) -> bool:
     return b"@" in marks or bool(_DIGIT_RUN.search(marks))
 
 
-def redact(text: str, personal: bool = False) -> str:
-    """Mask secrets, and personal data when asked, keeping the first four characters and the length of the text."""
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PWD|CREDENTIALS?|WEBHOOK|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(?:_ID)?$"
+)
+
+
+def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Values of the variables that are called a secret (HF_TOKEN, OPENAI_API_KEY): masked whatever they look like."""
+    found = {value.strip() for name, value in environment.items() if _SECRET_NAME.search(name)}
+    # Short values would mask ordinary words, and a path (PWD, a token file) is no secret.
+    return tuple(sorted((value for value in found if len(value) >= 8 and value[0] != "/"), key=len, reverse=True))
+
+
+def redact(text: str, personal: bool = False, known: Iterable[str] = ()) -> str:
+    """Mask secrets, and personal data when asked, keeping the first four characters and the length of the text.
+
+    known: secrets by value, such as `secrets_of(os.environ)`.
+    """
     marks = marks_of(text)
     hits = find_secrets(text, marks, in_logs=True)
+    for value in known:
+        hits += [Hit("known secret", *found.span()) for found in re.finditer(re.escape(value), text)]
     if personal:
         hits += find_personal(text, marks)
     if not hits:
@@ -97,7 +124,7 @@ def find_secrets(text: str, marks: bytes | None = None, in_logs: bool = False) -
     """
     marks = marks_of(text) if marks is None else marks
     hits: list[Hit] = []
-    if _TOKEN_LIKE.search(marks):
+    if _may_hold_tokens(marks):
         for literal, kind, pattern in TOKENS:
             if literal in text:
                 hits += _tokens(text, kind, pattern)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ftui import __version__
+from ftui.core.plan import Plan, to_mapping
 
+_END_BYTES = 65536
 PACKAGES = (
     "torch",
     "transformers",
@@ -41,22 +43,25 @@ def model_fingerprint(folder: Path) -> dict[str, Any]:
     Hashing 140 GB of weights would take minutes; config, tokenizer, index and each weight file's header tell apart any
     two models that people mix up.
     """
-    digest = hashlib.sha256()
-    weights = 0
+    whole, weights = hashlib.sha256(), 0
+    files: dict[str, str] = {}
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.suffix not in (".json", ".safetensors", ".jinja", ".model", ".txt"):
             continue
-        digest.update(path.name.encode() + b"\0")
+        part = path.read_bytes() if path.suffix != ".safetensors" else _ends(path)
         if path.suffix == ".safetensors":
-            size = path.stat().st_size
-            weights += size
-            with path.open("rb") as file:
-                head = file.read(65536)
-                file.seek(max(0, size - 65536))
-                digest.update(str(size).encode() + head + file.read(65536))
-        else:
-            digest.update(path.read_bytes())
-    return {"sha256": digest.hexdigest(), "weights_bytes": weights}
+            weights += path.stat().st_size
+        files[path.name] = hashlib.sha256(part).hexdigest()[:16]
+        whole.update(path.name.encode() + b"\0" + part)
+    return {"sha256": whole.hexdigest(), "weights_bytes": weights, "files": files}
+
+
+def _ends(path: Path) -> bytes:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_END_BYTES)
+        file.seek(max(0, size - _END_BYTES))
+        return str(size).encode() + head + file.read(_END_BYTES)
 
 
 def file_sha256(path: Path) -> str:
@@ -65,7 +70,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def describe(plan_file: Path, model_folder: Path, model_source: str, seed: int) -> dict[str, Any]:
+def describe(plan: Plan, plan_file: Path, model_folder: Path, model_source: str) -> dict[str, Any]:
     """The content of environment.json."""
     return {
         "schema_version": 1,
@@ -75,9 +80,15 @@ def describe(plan_file: Path, model_folder: Path, model_source: str, seed: int) 
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "packages": versions(),
         "gpus": _gpus(),
-        "model": {"source": model_source, "folder": str(model_folder), **model_fingerprint(model_folder)},
+        "model": {
+            "source": model_source,
+            "folder": str(model_folder),
+            "revision": plan.model.revision,
+            **model_fingerprint(model_folder),
+        },
+        "plan": to_mapping(plan),
         "plan_sha256": file_sha256(plan_file),
-        "seed": seed,
+        "seed": plan.train.seed,
     }
 
 

@@ -11,7 +11,7 @@ from ftui.core.events import Event
 from ftui.errors import FtuiError
 from ftui.services.launch import require_training_stack
 from ftui.services.paths import make_private
-from ftui.services.runs import LIVE, Run, read_state
+from ftui.services.runs import Run, read_state
 from ftui.services.workers import run_worker
 
 Hear = Callable[[Event], None]
@@ -22,8 +22,9 @@ def score_run(
 ) -> Path:
     """Score base and tuned (and the prompted base); gives the folder whose eval/ holds the results."""
     require_training_stack()
-    status = read_state(run).status
-    if status in LIVE:
+    state = read_state(run)
+    status = state.status
+    if state.live:
         raise FtuiError("The run is alive", f"{run.name} is {status}", "It is scored when it ends; or stop it first.")
     if not (run.path / "model").is_dir():
         raise FtuiError(

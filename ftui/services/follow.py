@@ -6,6 +6,7 @@ import heapq
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from ftui.core.events import (
     Alert,
@@ -22,20 +23,23 @@ from ftui.core.events import (
     Step,
 )
 from ftui.core.text import clip, duration, gib, safe
-from ftui.services.runs import LIVE, Run, read_state
+from ftui.services.runs import Run, read_state
 from ftui.services.tail import EventTail
 
 POLL_SECONDS = 0.25
+MARGIN_BYTES = 1 << 20
 
 
 def follow(run: Run, *, from_step: int = 0, live: bool = True) -> Iterator[Stamped]:
     """The run's events in order of time, first those that are there, then (while it is live) those that come."""
     tails = [EventTail(run.trainer_events), EventTail(run.supervisor_events)]
+    if from_step:
+        tails[0].offset = _offset_of_step(run.trainer_events, from_step)
     while True:
         # The state is asked for before the files: what is written after its last word is then still read.
-        over = not live or read_state(run).status not in LIVE
-        batches = [_all_events(tail) for tail in tails]
-        for stamped in heapq.merge(*batches, key=_time):
+        over = not live or not read_state(run).live
+        # Streams, not lists: an event file can be larger than the memory.
+        for stamped in heapq.merge(*(_all_events(tail) for tail in tails), key=_time):
             step = getattr(stamped.event, "step", None)
             if step is None or step >= from_step:
                 yield stamped
@@ -44,11 +48,32 @@ def follow(run: Run, *, from_step: int = 0, live: bool = True) -> Iterator[Stamp
         time.sleep(POLL_SECONDS)
 
 
-def _all_events(tail: EventTail) -> list[Stamped]:
-    events: list[Stamped] = []
-    while batch := tail.events():
-        events += batch
-    return events
+def _all_events(tail: EventTail) -> Iterator[Stamped]:
+    while not tail.at_end():
+        before = tail.offset
+        yield from tail.events()
+        if tail.offset == before:
+            return
+
+
+def _offset_of_step(path: Path, step: int) -> int:
+    """Where to begin reading for events from `step` on: bisection, since steps rise with the file's length.
+
+    A resumed run goes back a little; so a margin is read before that place, and too early is never wrong.
+    """
+    low, high = 0, path.stat().st_size if path.is_file() else 0
+    while high - low > MARGIN_BYTES:
+        middle = (low + high) // 2
+        found = next((s for s in _steps_from(path, middle)), None)
+        low, high = (middle, high) if found is not None and found < step else (low, middle)
+    return max(0, low - MARGIN_BYTES)
+
+
+def _steps_from(path: Path, offset: int) -> Iterator[int]:
+    tail = EventTail(path, offset)
+    for stamped in tail.events(MARGIN_BYTES // 4):
+        if isinstance(stamped.event, Step):
+            yield stamped.event.step
 
 
 def _time(stamped: Stamped) -> datetime:

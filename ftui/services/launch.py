@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ftui.core.plan import Plan, resolved, with_values
 from ftui.errors import FtuiError
 from ftui.services.files import read_json, write_json
+from ftui.services.paths import runs_folder
 from ftui.services.process import is_alive
 from ftui.services.run_safety import is_safe
 from ftui.services.runs import (
@@ -44,7 +46,7 @@ def start_run(
     """
     run = make_run(plan, progress=progress, folder=folder)
     for name, value in (extra_files or {}).items():
-        write_json(run.path / name, value)
+        _record(run, name, value)
     spawn_supervisor(run, *(["--queue"] if queue else []))
     return run
 
@@ -67,15 +69,15 @@ def make_run(plan: Plan, *, progress: Progress = lambda _: None, folder: Path | 
     # Here, not above: `ftui runs list` needs none of it.
     from ftui.services import environment
     from ftui.services.pretrained import resolve_model
+    from ftui.services.space import refuse_small_disk
 
     found = resolve_model(plan.model.path or plan.model.id, revision=plan.model.revision, progress=progress)
     plan = resolved(plan, str(found.path))
+    prediction = _prediction(plan, found.path)
+    refuse_small_disk(folder or runs_folder(), plan, prediction)
     run = create_run(plan, folder)
-    write_json(
-        run.path / "environment.json",
-        environment.describe(run.plan_file, found.path, found.source, plan.train.seed),
-    )
-    write_json(run.path / "fit.json", _prediction(plan, found.path))
+    _record(run, "environment.json", environment.describe(plan, run.plan_file, found.path, found.source))
+    _record(run, "fit.json", prediction)
     return run
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
-import stat
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,13 @@ from ftui.errors import FtuiError
 from ftui.services.files import read_json, write_json
 from ftui.services.paths import make_private, runs_folder
 from ftui.services.plans import load_plan, save_plan
-from ftui.services.process import ProcessId, is_alive
+from ftui.services.process import ProcessId, boot_id, is_alive
+from ftui.services.run_safety import refuse_unsafe
 from ftui.services.tail import last_lines
 
 STATE_VERSION = 1
 LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
-"""Statuses that only hold while a supervisor or a trainer is alive."""
+"""Statuses that only hold while a supervisor or a trainer is alive; so does `paused` while it waits for room."""
 ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
 STATUSES = LIVE | ENDED
 REQUESTS = ("stop", "pause", "resume")
@@ -46,7 +47,18 @@ class State:
     started: str = ""
     ended: str = ""
     reason: str = ""
+    waiting: str = ""
+    """disk: the run is paused, and goes on by itself when there is room; its supervisor is alive."""
+    failures: int = 0
+    """Restarts that count against recovery.max_restarts."""
+    events_from: int = 0
+    """Where the current attempt's events begin in events/trainer.jsonl, in bytes."""
     schema_version: int = STATE_VERSION
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody is at work on the run, or about to be: it cannot be resumed or removed now."""
+        return self.status in LIVE or (self.status == "paused" and bool(self.waiting))
 
     def trainer(self) -> ProcessId | None:
         """The trainer's identity, or None where none was started."""
@@ -135,7 +147,9 @@ def create_run(plan: Plan, folder: Path | None = None) -> Run:
         raise FtuiError(
             "The run's folder cannot be made",
             f"{error.filename or parent}: {error.strerror}",
-            "Is FTUI_HOME on a full disk?",
+            "FTUI_HOME names another place for runs."
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT)
+            else "Free some space on that disk.",
         ) from None
     return run
 
@@ -157,16 +171,19 @@ def write_state(run: Run, state: State) -> None:
 def read_state(run: Run) -> State:
     """The state as it truly is: a status that needs a live process is `interrupted` where that process is gone."""
     state = recorded_state(run)
-    if state.status not in LIVE or is_alive(state.supervisor()) or is_alive(state.trainer()):
+    if not state.live or is_alive(state.supervisor()) or is_alive(state.trainer()):
         return state
     if state.status in ("queued", "starting") and not state.supervisor_pid and _younger_than(run.state_file, 20.0):
         return state  # its supervisor is on its way
-    ending = last_outcome(run)
+    state = replace(state, waiting="")
+    ending = last_outcome(run, state.events_from)
     if isinstance(ending, Done):
         return replace(state, status="finished" if ending.status == "finished" else "stopped")
     if isinstance(ending, Failed):
         return replace(state, status="failed", reason=clip(f"{ending.title}: {ending.message}", 300))
-    return replace(state, status="interrupted", reason=state.reason or "the machine or the supervisor went away")
+    gone = "the machine was restarted" if state.boot_id not in ("", boot_id()) else "its processes are gone"
+    words = f"{gone}; it can go on from its last checkpoint"
+    return replace(state, status="interrupted", reason=f"{state.reason}; {words}" if state.reason else words)
 
 
 def recorded_state(run: Run) -> State:
@@ -182,13 +199,25 @@ def recorded_state(run: Run) -> State:
             "Update ftui: pip install -U ftui-wizard",
         )
     known = {f.name: data[f.name] for f in fields(State) if f.name in data}
+    for f in fields(State):
+        kinds = {"str": (str,), "int": (int,), "int | None": (int, type(None))}[str(f.type)]
+        if f.name in known and not isinstance(known[f.name], kinds):
+            return State(status="interrupted", reason=f"state.json is broken: {f.name} is {known[f.name]!r}")
     if known.get("status") not in STATUSES:
         return State(status="interrupted", reason="state.json holds no known status")
     return State(**known)
 
 
-def last_outcome(run: Run) -> Done | Failed | None:
-    """How the trainer's last attempt ended by its own word, or None where it did not say."""
+def last_outcome(run: Run, events_from: int = 0) -> Done | Failed | None:
+    """How the trainer's last attempt ended by its own word, or None where it did not say.
+
+    events_from: where the attempt's events begin in the file; an earlier attempt's last word is not this one's.
+    """
+    try:
+        if run.trainer_events.stat().st_size <= events_from:
+            return None
+    except OSError:
+        return None
     for line in reversed(last_lines(run.trainer_events)):
         stamped = parse_line(line)
         if stamped is None:
@@ -212,14 +241,19 @@ def last_step(run: Run) -> Step | None:
 
 def list_runs(folder: Path | None = None) -> list[RunSummary]:
     """All runs, newest first. A folder that is not a run is left out; a broken run is listed as what it is."""
+    return [summarize(run) for run in all_runs(folder)]
+
+
+def all_runs(folder: Path | None = None) -> list[Run]:
+    """The run directories, newest first, unread. Links are none."""
     parent = folder or runs_folder()
     try:
-        names = sorted(
-            (entry.name for entry in os.scandir(parent) if entry.is_dir(follow_symlinks=False)), reverse=True
-        )
+        with os.scandir(parent) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name[0] != "."]
     except OSError:
         return []
-    return [summarize(Run(parent / name)) for name in names if (parent / name / "plan.yaml").exists()]
+    # os.path, not Path: the list of two hundred runs opens with every screen.
+    return [Run(parent / name) for name in sorted(names, reverse=True) if os.path.lexists(f"{parent}/{name}/plan.yaml")]
 
 
 def summarize(run: Run) -> RunSummary:
@@ -248,14 +282,7 @@ def find_run(reference: str, folder: Path | None = None) -> Run:
     as_path = Path(reference).expanduser()
     if "/" in reference and (as_path / "plan.yaml").is_file():
         return checked_owner(Run(as_path.absolute()))
-    try:
-        names = sorted(
-            entry.name
-            for entry in os.scandir(parent)
-            if entry.is_dir(follow_symlinks=False) and (parent / entry.name / "plan.yaml").exists()
-        )
-    except OSError:
-        names = []
+    names = [run.name for run in reversed(all_runs(parent))]
     if not names:
         raise FtuiError("No such run", f"{reference!r}: there are no runs in {parent} yet", "Start one: ftui demo")
     if reference == "last":
@@ -272,16 +299,8 @@ def find_run(reference: str, folder: Path | None = None) -> Run:
 
 
 def checked_owner(run: Run) -> Run:
-    """The run, unless somebody else could have written into it: nothing in it is to be trusted then."""
-    status = run.path.stat()
-    if status.st_uid not in (os.getuid(), 0):
-        raise FtuiError(
-            "Not your run", f"{run.path} belongs to another user", "Copy it: cp -r RUN ~/ and use the copy."
-        )
-    if status.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
-        raise FtuiError(
-            "The run's folder is open to others", f"{run.path} can be written by other users", f"chmod 700 {run.path}"
-        )
+    """The run, unless somebody else could have written into it or a link leads out of it. Raises FtuiError."""
+    refuse_unsafe(run.path)
     return run
 
 
@@ -313,7 +332,7 @@ def take_requests(run: Run) -> list[str]:
 def remove_run(run: Run) -> None:
     """Delete a run that is not live. Raises FtuiError."""
     state = read_state(run)
-    if state.status in LIVE:
+    if state.live:
         raise FtuiError(
             "The run is alive", f"{run.name} is {state.status}", f"Stop it first: ftui runs stop {run.name}"
         )

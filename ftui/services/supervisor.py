@@ -11,315 +11,281 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ftui.core.events import Alert, Attempt, Done, Event, Failed, Phase, Step, to_line
+from ftui.core.events import Alert, Attempt, Failed, Phase
 from ftui.core.plan import Plan
 from ftui.core.recovery import Decision, Ending, decide_next
 from ftui.errors import FtuiError
-from ftui.services import alerts, sampling
+from ftui.services import alerts, space
+from ftui.services.attempt import exit_words, kill_leftovers, open_gate, refuse_gate, spawn_gated, trainer_command
 from ftui.services.files import read_json, write_json
-from ftui.services.process import ProcessId, boot_id, identify, is_alive, send, send_group
-from ftui.services.runs import Run, State, last_outcome, recorded_state, take_requests, write_state
-from ftui.services.tail import EventTail
+from ftui.services.preparing import prepare_data
+from ftui.services.process import ProcessId, identify, is_alive, send, send_group
+from ftui.services.runs import Run, State, recorded_state, take_requests
+from ftui.services.supervisor_voice import Voice
+from ftui.services.trainer_watch import Ears
 
 POLL_SECONDS = 0.25
-STOPPED_EXIT_CODE = 75
-"""The trainer's exit code after it stopped on request with a checkpoint."""
+SPACE_POLL_SECONDS = 2.0
+DISK_EXIT_CODE = 74
+"""The trainer's exit code where the disk is full: its last event may not have fitted on that disk."""
 
 
-@dataclass
 class Supervisor:
-    """What the supervisor knows while it runs; `state` is what state.json says."""
+    """One run under supervision. `voice` writes its state and events, `ears` hear the trainer."""
 
-    run: Run
-    plan: Plan
-    state: State
-    trainer: ProcessId | None = None
-    child: subprocess.Popen[bytes] | None = None
-    tail: EventTail | None = None
-    last_sign: float = 0.0
-    """Monotonic time of the trainer's last event."""
-    asked: str = ""
-    """stop, pause, or a signal's name, once the trainer was told to end."""
-    asked_at: float = 0.0
-    last_step: int | None = None
-    step_seconds: list[float] = field(default_factory=list)
-    hung: bool = False
-
-    # -- what it says ------------------------------------------------------------------------------------------------
-
-    def emit(self, event: Event) -> None:
-        """Append one event; a full disk must not end the supervision."""
-        line = to_line(event).encode()
-        with contextlib.suppress(OSError):
-            handle = os.open(self.run.supervisor_events, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(handle, line)
-            finally:
-                os.close(handle)
-
-    def set_state(self, **changes: Any) -> None:
-        """Change state.json; where the disk is full it is tried again with the next change."""
-        self.state = replace(self.state, **changes)
-        with contextlib.suppress(OSError):
-            write_state(self.run, self.state)
+    def __init__(self, run: Run, plan: Plan, state: State) -> None:
+        self.run, self.plan = run, plan
+        self.voice = Voice(run, state)
+        self.ears = Ears(run, plan)
+        self.trainer: ProcessId | None = None
+        self.child: Any = None
+        """The trainer as a child process; None for an adopted one."""
+        self.asked = ""
+        """stop, pause, or a signal's name, once the run was asked to end."""
+        self.asked_at = 0.0
+        self.hung = False
 
     # -- one attempt -------------------------------------------------------------------------------------------------
 
     def start_trainer(self, reason: str, changes: Mapping[str, Any]) -> None:
-        """Start the trainer as a child, its output in a file, in its own process group."""
-        attempt = self.state.attempt + 1
-        overrides = {**(read_json(self.run.path / "overrides.json") or {}), **changes}
-        write_json(self.run.path / "overrides.json", overrides)
-        with self.run.log.open("ab") as log:
-            log.write(f"--- attempt {attempt}: {reason} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
-            log.flush()
-            self.child = subprocess.Popen(
-                trainer_command(self.run, self.plan),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=trainer_environment(),
-                cwd=self.run.path,
+        """Start the trainer as a child. Raises OSError where the disk is full: then nothing was started."""
+        if changes:
+            overrides = read_json(self.run.path / "overrides.json") or {}
+            write_json(self.run.path / "overrides.json", {**overrides, **changes})
+        attempt = self.voice.state.attempt + 1
+        self.ears.listen_from(_size(self.run.trainer_events))
+        child = spawn_gated(self.run, trainer_command(self.run, self.plan), f"attempt {attempt}: {reason}")
+        self.trainer, self.child, self.hung = identify(child.pid), child, False
+        try:
+            self.voice.must_set(
+                status="running",
+                attempt=attempt,
+                pid=child.pid,
+                pid_start_ticks=self.trainer.start_ticks if self.trainer else None,
+                events_from=self.ears.offset,
+                reason="",
+                waiting="",
             )
-        self.trainer = identify(self.child.pid)
-        self.emit(Attempt(attempt, reason, pid=self.child.pid, from_step=self.last_step, changes=changes))
-        self.set_state(
-            status="running",
-            attempt=attempt,
-            pid=self.child.pid,
-            pid_start_ticks=self.trainer.start_ticks if self.trainer else None,
-            reason="",
-        )
-        self._watch_from_now()
+        except OSError:
+            refuse_gate(child)
+            raise
+        last = self.ears.last_step
+        self.voice.emit(Attempt(attempt, reason, pid=child.pid, from_step=last, changes=changes))
+        open_gate(child)
 
     def adopt_trainer(self, trainer: ProcessId) -> None:
-        """Take over a trainer whose supervisor died."""
-        self.trainer = trainer
-        self.emit(Attempt(self.state.attempt, "adopt", pid=trainer.pid))
-        self.set_state(status="running")
-        self._watch_from_now(from_start=True)
-
-    def _watch_from_now(self, from_start: bool = False) -> None:
-        offset = 0
-        if not from_start:
-            with contextlib.suppress(OSError):
-                offset = self.run.trainer_events.stat().st_size
-        self.tail = EventTail(self.run.trainer_events, offset)
-        self.last_sign = time.monotonic()
-        self.asked, self.asked_at, self.hung = "", 0.0, False
+        """Take over a trainer whose supervisor died, with what that one had been asked."""
+        self.trainer, self.child, self.hung = trainer, None, False
+        self.ears.catch_up(self.voice.state.events_from)
+        self.voice.emit(Attempt(self.voice.state.attempt, "adopt", pid=trainer.pid))
+        before = self.voice.state.status
+        if before in ("stopping", "pausing"):
+            self.ask_to_end("pause" if before == "pausing" else "stop")
+        else:
+            self.voice.set(status="running")
 
     def watch_trainer(self) -> Ending:
         """Wait for the trainer's end, with samples, requests and the hang check on the way."""
-        sampler = sampling.Sampler(self.trainer.pid if self.trainer else os.getpid())
+        from ftui.services.sampling import Sampler
+
+        sampler = Sampler(self.trainer.pid if self.trainer else os.getpid())
         next_sample = 0.0
         while self._trainer_alive():
             moment = time.monotonic()
             if moment >= next_sample:
                 next_sample = moment + 1.0
-                if (memory := sampler.sample(self.last_step)) is not None:
-                    self.emit(memory)
-            self._read_trainer_events()
+                if (memory := sampler.sample(self.ears.last_step)) is not None:
+                    self.voice.emit(memory)
+                self.voice.retry()
+            self.ears.hear()
             self._take_requests()
             self._check_hang(moment)
             self._check_grace(moment)
             time.sleep(POLL_SECONDS)
         sampler.close()
-        self._read_trainer_events()
+        self.ears.hear_all()
         return self._ending()
 
     def _trainer_alive(self) -> bool:
-        if self.child is not None:
-            return self.child.poll() is None
-        return is_alive(self.trainer)
-
-    def _read_trainer_events(self) -> None:
-        assert self.tail is not None
-        for stamped in self.tail.events():
-            self.last_sign = time.monotonic()
-            event = stamped.event
-            if isinstance(event, Step):
-                self.last_step = event.step
-                seconds = event.metrics.get("step_seconds")
-                if seconds is not None:
-                    self.step_seconds = [*self.step_seconds[-50:], seconds]
-            elif isinstance(event, Alert) and event.level != "info":
-                alerts.send(self.plan, self.run, event.code, event.message)
+        return self.child.poll() is None if self.child is not None else is_alive(self.trainer)
 
     def _take_requests(self) -> None:
         for what in take_requests(self.run):
             if what in ("stop", "pause") and not self.asked:
                 self.ask_to_end(what)
 
+    def _is_asked_to_end(self) -> bool:
+        self._take_requests()
+        return bool(self.asked)
+
     def ask_to_end(self, what: str) -> None:
-        """Ask the trainer for a checkpoint and its end. `what` is stop, pause or the reason of a signal."""
+        """Ask the trainer for a checkpoint and its end. `what` is stop, pause or the name of a signal."""
         self.asked, self.asked_at = what, time.monotonic()
-        self.set_state(status="pausing" if what == "pause" else "stopping", reason=what if what.isupper() else "")
+        status = "pausing" if what == "pause" else "stopping"
+        self.voice.set(status=status, waiting="", reason=what if what.isupper() else "")
+        self._tell_trainer()
+
+    def _tell_trainer(self) -> None:
         if self.trainer is not None:
             send(self.trainer, signal.SIGTERM)
 
     def _check_grace(self, moment: float) -> None:
         if self.asked and self.trainer and moment - self.asked_at > self.plan.recovery.stop_grace_seconds:
-            self.emit(
-                Alert(
-                    "warning", "killed", "The trainer did not end in time and was killed; its last checkpoint counts."
-                )
-            )
+            words = "The trainer did not end in time and was killed; its last checkpoint counts."
+            self.voice.emit(Alert("warning", "killed", words))
             send_group(self.trainer, signal.SIGKILL)
             self.asked_at = moment
 
     def _check_hang(self, moment: float) -> None:
-        median = sorted(self.step_seconds)[len(self.step_seconds) // 2] if self.step_seconds else 0.0
-        limit = max(self.plan.recovery.hang_minutes * 60, 20 * median)
-        if not self.asked and not self.hung and self.trainer and moment - self.last_sign > limit:
+        limit = self.ears.hang_seconds()
+        if not self.asked and not self.hung and self.trainer and moment - self.ears.last_sign > limit:
             self.hung = True
-            self.emit(Alert("error", "hang", f"No sign of life for {limit:.0f} s: the trainer is killed and resumed."))
+            words = f"No sign of life for {limit:.0f} s: the trainer is killed and resumed."
+            self.voice.emit(Alert("error", "hang", words, step=self.ears.last_step))
             send_group(self.trainer, signal.SIGKILL)
 
     def _ending(self) -> Ending:
         code = self.child.returncode if self.child is not None else None
         if self.trainer is not None:
-            _kill_leftovers(self.trainer)
-        outcome = last_outcome(self.run)
-        if self.asked in ("stop", "pause"):
-            return Ending(self.asked, self.last_step)
-        if isinstance(outcome, Done):
-            return Ending("finished" if outcome.status == "finished" else "preempted", self.last_step)
+            kill_leftovers(self.trainer)
+        done, failed, step = self.ears.done, self.ears.failed, self.ears.last_step
+        if done is not None and done.status == "finished":
+            return Ending("finished", step)
         if self.asked:
-            return Ending("preempted", self.last_step)
+            return Ending(self.asked if self.asked in ("stop", "pause") else "preempted", step)
+        if done is not None or code == -signal.SIGTERM:
+            return Ending("preempted", step)
         if self.hung:
-            return Ending("hang", self.last_step)
-        if isinstance(outcome, Failed):
-            return Ending(outcome.reason, self.last_step, f"{outcome.title}: {outcome.message}", outcome.hint)
-        return Ending("crash", self.last_step, _exit_words(code))
+            return Ending("hang", step, "it hung")
+        if failed is not None:
+            words = f"{failed.title}: {failed.message}"
+            if failed.reason == "gpu_lost":
+                from ftui.services.driver_words import driver_words
+
+                said = driver_words()
+                words += (
+                    f" The driver said: {said}" if said else " The kernel's log, as far as it may be read, is silent."
+                )
+            return Ending(failed.reason, step, words, failed.hint, failed.need_bytes)
+        if code == DISK_EXIT_CODE or not space.has_room(self.run.path, space.RESERVE_BYTES):
+            return Ending("disk", step, "the disk is full")
+        return Ending("crash", step, exit_words(code))
 
     # -- all attempts ------------------------------------------------------------------------------------------------
 
     def supervise(self, adopt: bool) -> str:
         """Run attempts until the plan's policy says that it is over; gives the final status."""
-        trainer = self.state.trainer()
-        if adopt and trainer is not None and is_alive(trainer):
-            self.adopt_trainer(trainer)
-        else:
-            if "files" not in (read_json(self.run.path / "data" / "manifest.json") or {}):
-                self._prepare()
-            self.start_trainer("resume" if self.state.attempt else "start", {})
-        failures = 0
+        trainer = self.voice.state.trainer() if adopt else None
+        decision = Decision("restart", reason="resume" if self.voice.state.attempt else "start")
+        self._say_what_was_forced()
         while True:
-            ending = self.watch_trainer()
-            decision = decide_next(self.plan, ending, failures, _current_settings(self.run, self.plan))
+            ending = self._one_attempt(decision, trainer if is_alive(trainer) else None)
+            trainer = None
+            if ending.reason == "disk" and not self.asked:
+                need = ending.need_bytes or space.needed_bytes(self.run.path, self.plan)
+                if space.has_room(self.run.path, need):
+                    # There is room: whatever refused to write, waiting for room would be waiting for ever.
+                    ending = replace(ending, reason="crash")
+                else:
+                    ending = replace(ending, need_bytes=need, words=self._room_words(need))
+            decision = decide_next(self.plan, ending, self.voice.state.failures, self._current_settings())
             if decision.event:
-                self.emit(decision.event)
+                self.voice.emit(decision.event)
+            if decision.action == "restart":
+                self.voice.set(failures=self.voice.state.failures + decision.counts)
+                if ending.reason == "disk":
+                    self._wait_for_space(ending.need_bytes or 0)
+            if self.asked and decision.action == "restart":
+                decision = decide_next(self.plan, Ending(self._asked_reason()), 0, self.plan)
             if decision.action != "restart":
-                return self._finish(decision)
-            failures = failures + 1 if decision.counts else failures
-            if ending.reason == "disk" and not self._wait_for_space():
-                return self._finish(Decision("end", "stopped", "stopped while waiting for disk space"))
+                return self._finish(decision, ending)
+
+    def _one_attempt(self, decision: Decision, adopted: ProcessId | None) -> Ending:
+        """Prepare, start and watch one attempt, or go on with the adopted one; a full disk is an ending like others."""
+        if adopted is not None:
+            self.adopt_trainer(adopted)
+            return self.watch_trainer()
+        self.trainer = self.child = None
+        try:
+            if "files" not in (read_json(self.run.path / "data" / "manifest.json") or {}):
+                self.voice.emit(Phase("preparing", "reading and checking the data"))
+                prepare_data(self.run, self._is_asked_to_end)
+            if self._is_asked_to_end():
+                return Ending(self._asked_reason())
             self.start_trainer(decision.reason, decision.changes)
+        except OSError as error:
+            if not space.is_disk_error(error):
+                raise
+            self.trainer = self.child = None
+            return Ending("disk", self.ears.last_step, f"{error.strerror}: {error.filename or self.run.path}")
+        if self._is_asked_to_end():
+            self._tell_trainer()  # asked between the look and the start
+        return self.watch_trainer()
 
-    def _prepare(self) -> None:
-        self.emit(Phase("preparing", "reading and checking the data"))
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "ftui.services.prepare", str(self.run.path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+    def _say_what_was_forced(self) -> None:
+        record = read_json(self.run.path / "forced.json")
+        last = record[-1] if isinstance(record, list) and record else {}
+        if isinstance(last, dict) and last.get("from_attempt") == self.voice.state.attempt + 1:
+            changed = "; ".join(str(change) for change in last.get("changed", []))
+            self.voice.emit(Alert("warning", "forced", f"Resumed with --force although its inputs changed: {changed}"))
+
+    def _asked_reason(self) -> str:
+        return self.asked if self.asked in ("stop", "pause") else "preempted"
+
+    def _wait_for_space(self, need_bytes: int) -> None:
+        """Wait until so much is free again, or until the run is asked to end."""
+        self.trainer = self.child = None
+        while not self.asked and not space.has_room(self.run.path, need_bytes):
+            # Said again each time: on a full disk the words themselves may not have fitted.
+            self.voice.set(status="paused", waiting="disk", reason=self._room_words(need_bytes))
+            time.sleep(SPACE_POLL_SECONDS)
+            self._take_requests()
+        space.hold_reserve(self.run.path)
+        self.voice.retry()
+
+    def _room_words(self, need_bytes: int) -> str:
+        mib = 2**20
+        free = space.free_bytes(self.run.path)
+        return (
+            f"the disk is full: {self.run.path} has {free / mib:,.0f} MiB free and needs {-(-need_bytes // mib):,} MiB;"
+            " the run goes on by itself when there is room"
         )
-        if done.returncode:
-            title, _, message = (done.stderr.strip().splitlines() or ["The data could not be prepared"])[-1].partition(
-                ": "
-            )
-            raise FtuiError(title, message)
 
-    def _wait_for_space(self) -> bool:
-        """Wait until a checkpoint fits again; False when the user gave up on it."""
-        need = self.plan.recovery.disk_reserve_mib * 2**20 + _largest_checkpoint(self.run)
-        self.set_state(status="paused", reason=f"disk full: {need / 2**20:.0f} MiB are needed on {self.run.path}")
-        while _free_bytes(self.run.path) < need:
-            for what in take_requests(self.run):
-                if what in ("stop", "pause"):
-                    return False
-            time.sleep(2.0)
-        return True
+    def _current_settings(self) -> Plan:
+        from ftui.core.plan import with_values
 
-    def _finish(self, decision: Decision) -> str:
-        self.set_state(
-            status=decision.status,
-            reason=decision.reason,
-            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        overrides = read_json(self.run.path / "overrides.json")
+        return with_values(self.plan, overrides) if isinstance(overrides, dict) and overrides else self.plan
+
+    def _finish(self, decision: Decision, ending: Ending) -> str:
+        if decision.status == "failed" and self.ears.failed is None:
+            # The trainer could not say why it ended; without this, only state.json would.
+            self.voice.emit(Failed("The run has failed", decision.reason, reason=ending.reason, step=ending.step))
+        self.voice.set(
+            status=decision.status, reason=decision.reason, waiting="", ended=_now(), pid=None, pid_start_ticks=None
         )
         if decision.status in ("finished", "failed"):
             alerts.send(self.plan, self.run, decision.status, decision.reason or decision.status)
         return decision.status
 
 
-def trainer_command(run: Run, plan: Plan) -> list[str]:
-    """The command line of the trainer: through accelerate where several processes share the work."""
-    # -P: the run's folder, which is the working directory, must not be a place that modules are imported from.
-    if plan.train.gpus == 1:
-        return [sys.executable, "-P", "-m", "ftui.trainer", str(run.path)]
-    from ftui.core.launcher import launch_arguments
-
-    return [sys.executable, "-P", *launch_arguments(plan), "-m", "ftui.trainer", str(run.path)]
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
-def trainer_environment() -> dict[str, str]:
-    """The trainer's environment: offline, no telemetry, unbuffered output; secrets stay out of argv."""
-    quiet = {
-        "PYTHONUNBUFFERED": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "WANDB_DISABLED": "true",
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
-    }
-    return {**os.environ, **{key: os.environ.get(key, value) for key, value in quiet.items()}}
-
-
-def _kill_leftovers(trainer: ProcessId) -> None:
-    """End what the trainer left in its process group (data-loader workers of a killed trainer)."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if trainer.boot_id == boot_id() and os.getpgid(0) != trainer.pid:
-            os.killpg(trainer.pid, signal.SIGKILL)
-
-
-def _current_settings(run: Run, plan: Plan) -> Plan:
-    from ftui.core.plan import with_values
-
-    overrides = read_json(run.path / "overrides.json")
-    return with_values(plan, overrides) if isinstance(overrides, dict) and overrides else plan
-
-
-def _exit_words(code: int | None) -> str:
-    if code is None:
-        return "the trainer vanished"
-    if code < 0:
-        return f"the trainer was killed by {signal.Signals(-code).name}"
-    return f"the trainer ended with exit code {code} and no word; see logs/trainer.log"
-
-
-def _largest_checkpoint(run: Run) -> int:
-    from ftui.services.files import folder_bytes
-
-    sizes = [folder_bytes(path) for path in (run.path / "checkpoints").glob("step-*")]
-    return max(sizes, default=0)
-
-
-def _free_bytes(path: Path) -> int:
-    import shutil
-
-    return shutil.disk_usage(path).free
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def main(arguments: list[str]) -> int:
@@ -339,18 +305,24 @@ def main(arguments: list[str]) -> int:
     except Timeout:
         sys.stderr.write("this run already has a supervisor\n")
         return 2
+    try:
+        return _supervise(run, adopt="--adopt" in arguments, queue="--queue" in arguments)
+    except FtuiError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        alerts.wait()
+        lock.release()
+
+
+def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
     me = identify(os.getpid())
     assert me is not None
-    supervisor = Supervisor(run, run.plan(), recorded_state(run))
-    before = supervisor.state
-    supervisor.set_state(
-        status=before.status if "--adopt" in arguments else "starting",
-        supervisor_pid=me.pid,
-        supervisor_start_ticks=me.start_ticks,
-        boot_id=me.boot_id,
-        started=before.started or datetime.now(UTC).isoformat(timespec="seconds"),
-        ended="",
-    )
+    before = recorded_state(run)
+    # A trainer of before the last reboot is gone, and its pid may be anybody's.
+    known = before if before.boot_id == me.boot_id else replace(before, pid=None, pid_start_ticks=None)
+    supervisor = Supervisor(run, run.plan(), known)
+    voice = supervisor.voice
 
     def end(*_: object) -> None:
         if not supervisor.asked:
@@ -359,29 +331,46 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if before.boot_id != me.boot_id:
-        supervisor.state = replace(supervisor.state, pid=None, pid_start_ticks=None)
+    space.hold_reserve(run.path)
+    voice.set(
+        status="queued" if queue else before.status if adopt else "starting",
+        supervisor_pid=me.pid,
+        supervisor_start_ticks=me.start_ticks,
+        boot_id=me.boot_id,
+        started=before.started or _now(),
+        ended="",
+        waiting="",
+        failures=before.failures if adopt else 0,
+    )
     try:
-        if "--queue" in arguments:
+        if queue:
             from ftui.services.queueing import wait_for_turn
 
-            if not wait_for_turn(run, supervisor.plan):
-                supervisor.set_state(status="stopped", reason="taken out of the queue")
+            asked = wait_for_turn(
+                run, supervisor.plan, lambda: bool(supervisor.asked), lambda: voice.set(status="starting")
+            )
+            if asked:
+                # A machine that shuts down does not take a run out of the queue: the next ftui command puts it back.
+                out = asked in ("stop", "pause")
+                voice.set(status="stopped" if out else "queued", reason="taken out of the queue" if out else "")
                 return 0
-        status = supervisor.supervise(adopt="--adopt" in arguments)
+        status = supervisor.supervise(adopt)
     except FtuiError as error:
-        supervisor.emit(Failed(error.title, error.message, error.hint))
-        supervisor.set_state(status="failed", reason=str(error), ended=datetime.now(UTC).isoformat(timespec="seconds"))
+        voice.emit(Failed(error.title, error.message, error.hint))
+        voice.set(status="failed", reason=str(error), ended=_now())
+        alerts.send(supervisor.plan, run, "failed", str(error))
         return 1
     except Exception as error:
         from ftui.services.crash import save_traceback
 
         where = save_traceback(error)
-        supervisor.emit(Failed("A bug in ftui's supervisor", f"{type(error).__name__}: {error}", f"Details: {where}"))
-        supervisor.set_state(status="failed", reason=f"a bug in ftui's supervisor, see {where}")
+        voice.emit(Failed("A bug in ftui's supervisor", f"{type(error).__name__}: {error}", f"Details: {where}"))
+        if not is_alive(supervisor.trainer):  # a trainer that lives is adopted by the next ftui command
+            voice.set(status="failed", reason=f"a bug in ftui's supervisor, see {where}", ended=_now())
         return 1
     finally:
-        lock.release()
+        with contextlib.suppress(OSError):
+            space.release_reserve(run.path)
     return 0 if status in ("finished", "stopped", "paused") else 1
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from ftui.trainer.failure import TrainerError
 
 MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
 PROGRESS = "progress.json"
 UNWANTED = ("training_args.bin", "README.md")
 """Files that the libraries leave with a model: one that only unpickling can read, and a model card without content."""
@@ -50,54 +51,64 @@ def seal(temporary: Path, step: int, progress: dict[str, Any]) -> Saved:
     files = sorted(path for path in temporary.rglob("*") if path.is_file())
     with ThreadPoolExecutor(HASH_THREADS) as pool:
         digests = list(pool.map(_synced_digest, files))
-    listed = {
+    listed: dict[str, dict[str, Any]] = {
         str(path.relative_to(temporary)): {"sha256": digest, "bytes": path.stat().st_size}
         for path, digest in zip(files, digests, strict=True)
     }
     manifest = temporary / MANIFEST
-    manifest.write_text(json.dumps({"schema_version": 1, "step": step, "files": listed}, indent=1), encoding="utf-8")
+    content = {"schema_version": MANIFEST_VERSION, "step": step, "files": listed}
+    manifest.write_text(json.dumps(content, indent=1), encoding="utf-8")
     _synced_digest(manifest)
-    _sync_folder(temporary)
+    for folder in {path.parent for path in [*files, manifest]}:
+        _sync_folder(folder)
     if final.exists():
-        # The same step again, after a rewind: the new one counts.
-        shutil.rmtree(final)
+        # The same step again, after a rewind: the new one counts. At no moment is there half of one.
+        _remove(final)
     temporary.rename(final)
     _sync_folder(final.parent)
-    return Saved(final, step, _size(listed), progress)
+    return Saved(final, step, sum(entry["bytes"] for entry in listed.values()), progress)
 
 
 def check(path: Path) -> Saved:
-    """Read the manifest and compare every file with it. Raises ValueError naming the first that differs."""
+    """Read the manifest and compare every file with it. Raises ValueError naming the first that differs, or OSError."""
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        listed = manifest["files"]
-        step = int(manifest["step"])
-    except (OSError, ValueError, KeyError, TypeError):
+        listed = {str(name): (int(entry["bytes"]), entry["sha256"]) for name, entry in manifest["files"].items()}
+        step, version = int(manifest["step"]), int(manifest["schema_version"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{path.name} has no readable manifest") from None
-    for name, expected in listed.items():
+    if version > MANIFEST_VERSION:
+        raise ValueError(f"{path.name} was written by a newer ftui (its manifest has version {version})")
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        raise ValueError(f"{path.name} is a link to another place")
+    for name, (size_bytes, _) in listed.items():
         file = path / name
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise ValueError(f"{path.name}/{name} lies outside")
         if not file.is_file():
             raise ValueError(f"{path.name}/{name} is missing")
-        if file.stat().st_size != expected["bytes"]:
-            raise ValueError(f"{path.name}/{name} has {file.stat().st_size} of {expected['bytes']} bytes")
+        if file.stat().st_size != size_bytes:
+            raise ValueError(f"{path.name}/{name} has {file.stat().st_size} of {size_bytes} bytes")
     with ThreadPoolExecutor(HASH_THREADS) as pool:
         digests = pool.map(_digest, [path / name for name in listed])
-        for (name, expected), digest in zip(listed.items(), digests, strict=True):
-            if digest != expected["sha256"]:
+        for (name, (_, expected)), digest in zip(listed.items(), digests, strict=True):
+            if digest != expected:
                 raise ValueError(f"{path.name}/{name} is not what was written (SHA-256 differs)")
     progress = json.loads((path / PROGRESS).read_text(encoding="utf-8"))
-    return Saved(path, step, _size(listed), progress)
+    return Saved(path, step, sum(size for size, _ in listed.values()), progress)
 
 
 def newest_whole(folder: Path, complain: Callable[[str], None]) -> Saved | None:
     """The latest checkpoint that is whole; every broken one that is passed over gets a sentence through `complain`."""
-    for leftover in folder.glob(".saving-step-*"):
+    for leftover in [*folder.glob(".saving-step-*"), *folder.glob(".removing-step-*")]:
         shutil.rmtree(leftover, ignore_errors=True)
     for path in sorted(listed(folder), key=step_of, reverse=True):
         try:
             return check(path)
         except ValueError as error:
             complain(f"A checkpoint is damaged and passed over: {error}.")
+        except OSError as error:
+            complain(f"A checkpoint cannot be read and is passed over: {error.filename or path}: {error.strerror}.")
     return None
 
 
@@ -116,11 +127,15 @@ def retain(folder: Path, keep: int, best_step: int | None) -> None:
     ordered = sorted(listed(folder), key=step_of)
     for path in ordered[:-keep]:
         if step_of(path) != best_step:
-            # Renamed first: a half-removed checkpoint must not look like one.
-            doomed = path.with_name(f".removing-{path.name}")
             with contextlib.suppress(OSError):
-                path.rename(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    # Renamed first: a half-removed checkpoint must not look like one.
+    doomed = path.with_name(f".removing-{path.name}")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def refuse_full_disk(folder: Path, need_bytes: int, reserve_bytes: int, step: int) -> None:
@@ -135,11 +150,8 @@ def refuse_full_disk(folder: Path, need_bytes: int, reserve_bytes: int, step: in
             "Free some space; the run goes on from its last checkpoint.",
             reason="disk",
             step=step,
+            need_bytes=need_bytes + reserve_bytes,
         )
-
-
-def _size(listed: dict[str, Any]) -> int:
-    return sum(int(entry["bytes"]) for entry in listed.values())
 
 
 def _digest(path: Path) -> str:

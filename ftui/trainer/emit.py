@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from ftui.core.events import Event, Phase, to_line
-
-PENDING_LINES = 10_000
-"""Lines kept in memory while the disk is full; older ones are dropped first."""
+from ftui.core.outbox import Outbox
+from ftui.core.secrets import secrets_of
 
 
 class Emitter:
@@ -19,31 +18,33 @@ class Emitter:
 
     def __init__(self, path: Path | None) -> None:
         self._handle: int | None = None
-        self._pending: list[bytes] = []
+        self._outbox = Outbox()
+        self._secrets = secrets_of(os.environ)
         if path is None:
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         # A trainer that was killed can have left half a line; the next event must not become part of it.
         size = os.fstat(self._handle).st_size
         if size and os.pread(self._handle, 1, size - 1) != b"\n":
-            self._pending.append(b"\n")
+            self._outbox.put(b"\n")
 
     def emit(self, event: Event) -> None:
         """Append the event, and whatever could not be written before."""
         if self._handle is None:
             return
-        self._pending.append(to_line(event).encode())
-        del self._pending[:-PENDING_LINES]
-        block = b"".join(self._pending)
+        self._outbox.put(to_line(event, secrets=self._secrets).encode())
+        self.flush()
+
+    def flush(self) -> bool:
+        """Try to write what waits; whether nothing waits any more."""
+        if self._handle is None:
+            return True
         try:
-            written = os.write(self._handle, block)
+            self._outbox.wrote(os.write(self._handle, self._outbox.waiting()))
         except OSError:
-            return
-        self._pending.clear()
-        if written < len(block):
-            # The rest is cut off in the middle of a line: readers skip it, the next line starts on its own.
-            self._pending.append(b"\n")
+            return False
+        return not self._outbox
 
     def phase(self, name: str, detail: str = "", fraction: float | None = None) -> None:
         """Say what the run is busy with, before it is."""

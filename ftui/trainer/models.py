@@ -91,8 +91,10 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
     Raises TrainerError where the folder holds no model, or one that brings its own code.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, set_seed
 
+    # What is new is drawn by chance, and by the plan's: a reward model's head, and the adapter that comes after.
+    set_seed(job.plan.train.seed)
     plan, folder = job.plan, folder or job.base
     settings: dict[str, Any] = {
         "dtype": getattr(torch, _DTYPES[weights_dtype(plan)]),

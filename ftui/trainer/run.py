@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -13,18 +14,21 @@ from ftui.core.defaults_conflicts import refuse_conflicts
 from ftui.core.events import Done, Failed, parse_line
 from ftui.core.plan import Plan
 from ftui.trainer.emit import Emitter
-from ftui.trainer.failure import TrainerError, as_failed
+from ftui.trainer.failure import DISK_EXIT_CODE, TrainerError, as_failed
 from ftui.trainer.job import Job, read_plan
 from ftui.trainer.stopping import STOPPED_EXIT_CODE, Stopped, StopRequest
 
 
-def run_and_report(folder: Path, emitter: Emitter) -> int:
-    """Train what the run directory asks for. Exit code 0 finished, 75 stopped on request, 1 failed."""
-    stop = StopRequest()
-    stop.install()
+def run_and_report(folder: Path, emitter: Emitter, stop: StopRequest) -> int:
+    """Train what the run directory asks for.
+
+    Exit code 0 finished, 75 stopped on request, 74 the disk is full (its last word may not have fitted), 1 failed.
+    """
     began = time.monotonic()
     job: Job | None = None
     try:
+        if stop.asked:
+            raise Stopped
         plan = read_plan(folder)
         refuse_conflicts(plan)
         job = Job(folder, folder, plan, emitter, stop, base=model_folder(plan))
@@ -41,7 +45,8 @@ def run_and_report(folder: Path, emitter: Emitter) -> int:
         if stop.asked:
             return _stopped(folder, emitter, job, began)
         if not isinstance(error, TrainerError):
-            traceback.print_exc(file=sys.stderr)
+            with contextlib.suppress(OSError):  # the log may be on the full disk
+                traceback.print_exc(file=sys.stderr)
         return _failed(folder, emitter, job, error)
     emitter.emit(Done(summary.pop("step"), "finished", time.monotonic() - began, summary))
     return 0
@@ -57,14 +62,14 @@ def _stopped(folder: Path, emitter: Emitter, job: Job | None, began: float) -> i
 def _failed(folder: Path, emitter: Emitter, job: Job | None, error: Exception) -> int:
     """Say why, unless another process has said it: what follows from its end is not the reason."""
     rank = os.environ.get("RANK", "0")
+    failed = as_failed(error, last_step(job))
     if not _has_failed(folder):
-        failed = as_failed(error, last_step(job))
         if rank != "0":
             # The one line that another process than the first may write: its last.
             emitter = Emitter(folder / "events" / "trainer.jsonl")
             failed = replace(failed, message=f"process {rank}: {failed.message}")
         emitter.emit(failed)
-    return 1
+    return DISK_EXIT_CODE if failed.reason == "disk" else 1
 
 
 def _has_failed(folder: Path) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 from ftui.core.plan import Plan
 from ftui.core.text import safe_log
 from ftui.errors import FtuiError
+from ftui.services.decided import advice_against
 from ftui.services.files import read_json
-from ftui.services.runs import LIVE, Run, State, read_state
+from ftui.services.runs import Run, State, read_state
 from ftui.services.tail import LineTail
 from ftui.tui.run_view import RunView
 
@@ -36,6 +37,8 @@ class RunFeed:
         self.plan: Plan | None = None
         self.prediction: Mapping[str, Any] = {}
         self.verdict: Mapping[str, Any] = {}
+        self.advice_against = advice_against(run.path)
+        """What the questionnaire advised instead of this run."""
 
     def drain(self, seconds: float) -> bool:
         """Read events for at most about `seconds`; True where there is more to read."""
@@ -86,7 +89,7 @@ class RunFeed:
     @property
     def live(self) -> bool:
         """Whether a process of this run is (or is about to be) alive."""
-        return not self.gone and self.state.status in LIVE
+        return not self.gone and self.state.live
 
     def predicted_bytes(self, device: str) -> float | None:
         """The predicted peak of the GPU ("gpu") or of the trainer's own tensors ("host"), where there was one."""

@@ -32,10 +32,12 @@ def test_out_of_memory_keeps_the_effective_batch_until_nothing_is_left_to_shrink
     assert "smaller model" in decision.reason
 
 
-def test_an_odd_micro_batch_never_shrinks_the_effective_batch() -> None:
-    current = with_values(PLAN, {"train.micro_batch": 7, "train.accumulation": 3})
+@pytest.mark.parametrize(("micro_batch", "smaller"), [(2, 1), (6, 3), (7, 1), (9, 3), (12, 6)])
+def test_the_effective_batch_stays_the_same_to_the_row(micro_batch: int, smaller: int) -> None:
+    current = with_values(PLAN, {"train.micro_batch": micro_batch, "train.accumulation": 3})
     changes = decide_next(PLAN, Ending("oom"), 0, current).changes
-    assert changes["train.micro_batch"] * changes["train.accumulation"] >= 21
+    assert changes["train.micro_batch"] == smaller
+    assert changes["train.micro_batch"] * changes["train.accumulation"] == micro_batch * 3
 
 
 def test_not_a_number_halves_the_learning_rate_and_gives_up_at_a_sixteenth() -> None:
@@ -60,3 +62,12 @@ def test_a_plan_may_refuse_to_recover() -> None:
 def test_a_full_disk_waits_and_does_not_count() -> None:
     decision = decide_next(PLAN, Ending("disk"), 99, PLAN)
     assert (decision.action, decision.counts) == ("restart", False)
+    said = decide_next(PLAN, Ending("disk", words="the disk is full: /x needs 900 MiB"), 0, PLAN).event
+    assert said is not None and said.message == "The disk is full: /x needs 900 MiB."
+
+
+def test_every_restart_says_why() -> None:
+    for reason in ("oom", "nan", "crash", "hang", "disk"):
+        decision = decide_next(PLAN, Ending(reason, 7, "because"), 0, PLAN)
+        assert decision.action == "restart" and decision.event is not None
+        assert (decision.event.code, decision.event.step) == (reason, 7) and decision.event.message

@@ -149,8 +149,9 @@ def train(folder: Path) -> int:
     """Run the trainer in this process, as its module does."""
     from ftui.trainer.emit import Emitter
     from ftui.trainer.run import run_and_report
+    from ftui.trainer.stopping import StopRequest
 
-    return run_and_report(folder, Emitter(folder / "events" / "trainer.jsonl"))
+    return run_and_report(folder, Emitter(folder / "events" / "trainer.jsonl"), StopRequest())
 
 
 def events_of(folder: Path, kind: type[Any] | None = None) -> list[Any]:

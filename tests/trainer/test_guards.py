@@ -13,8 +13,8 @@ from conftest import MakeRun, chat_rows, events_of, train, write_rows
 from ftui.core.events import Alert, Failed, Step
 
 
-def failed(run: Path) -> Failed:
-    assert train(run) == 1
+def failed(run: Path, code: int = 1) -> Failed:
+    assert train(run) == code
     last = events_of(run)[-1]
     assert isinstance(last, Failed), last
     return last
@@ -186,8 +186,9 @@ def test_a_template_that_raises_is_quoted(make_run: MakeRun, tmp_path: Path) -> 
 
 def test_a_full_disk_is_told_as_such(make_run: MakeRun) -> None:
     run = make_run(chat_rows(40, 1), **{"recovery.disk_reserve_mib": 10**9, "train.save_every_steps": 2})
-    last = failed(run)
+    last = failed(run, code=74)
     assert last.reason == "disk" and "MiB" in last.message and last.step == 2
+    assert last.need_bytes is not None and last.need_bytes > 10**9 << 20
     assert not list((run / "checkpoints").iterdir())
 
 
