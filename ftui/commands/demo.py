@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Walk the path; 0 when the verdict is SHIP."""
+    from ftui.services.decided import decision_files
     from ftui.services.demo import demo_plan
     from ftui.services.launch import require_training_stack, start_run
     from ftui.services.runs import read_state, request
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     _fit(talk, plan)
     _plan(talk, plan)
     talk.stage("train", "base score, LoRA training, tuned score")
-    demo_run = start_run(plan, extra_files={"answers.json": answers}, progress=talk.line)
+    demo_run = start_run(plan, extra_files=decision_files(answers), progress=talk.line)
     talk.line(f"run {demo_run.name}: it would go on if this terminal closed")
     try:
         if panels:
@@ -84,7 +85,8 @@ class _Talk:
         print(f"   {'':<9} {clip(words, 200)}", file=self._file, flush=True)
 
 
-def _decide(talk: _Talk) -> dict[str, Any]:
+def _decide(talk: _Talk) -> str:
+    """Say the verdict on the shipped answers; gives the answers as JSON."""
     from ftui.core.decide.answers import answers_from_json
     from ftui.core.decide.verdict import decide
     from ftui.services.demo import shipped_answers
@@ -95,8 +97,7 @@ def _decide(talk: _Talk) -> dict[str, Any]:
     talk.stage("decide", f"{verdict.approach.replace('_', ' ')}{technique}")
     for reason in verdict.reasons[:2]:
         talk.line(reason.text)
-    whole: dict[str, Any] = json.loads(text)
-    return whole
+    return text
 
 
 def _hardware(talk: _Talk) -> None:

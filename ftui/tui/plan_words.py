@@ -23,6 +23,24 @@ ALWAYS = frozenset(
 """Fields that are shown even where nobody decided anything about them."""
 
 
+_TASKS = {"preference": {"dpo": "dpo", "sft_then_dpo": "dpo", "reward_rlhf": "reward"}}
+"""Format of the rows -> advised technique -> task."""
+
+
+def advised_task(technique: str, data_format: str) -> str:
+    """The task that was advised, where the rows leave a choice; empty where they say by themselves what can be done."""
+    return _TASKS.get(data_format, {}).get(technique, "")
+
+
+def rows_against_advice(technique: str, task: str) -> str:
+    """A sentence where the advice was preference tuning and the rows can only be imitated, or empty."""
+    if technique in ("dpo", "kto", "reward_rlhf") and task == "sft":
+        return (
+            f"The advice was {technique.replace('_', ' ')}; these rows hold no preferences, so they are imitated (sft)."
+        )
+    return ""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One field of a plan, as the review shows it."""

@@ -151,6 +151,8 @@ def figures(feed: RunFeed) -> list[Fact]:
         facts.append(Fact("method", f"{plan.method.task}, {plan.method.technique}"))
         facts.append(Fact("model", PurePath(plan.model.id).name))
         facts.append(Fact("data", PurePath(plan.data.train).name))
+    if feed.advice_against:
+        facts.append(Fact("advised was", safe(feed.advice_against), look="warn"))
     verdict = feed.verdict.get("verdict")
     if isinstance(verdict, str):
         look = {"SHIP": "ok", "DONT_SHIP": "fail"}.get(verdict, "warn")

@@ -41,6 +41,8 @@ class WizardState:
     def to_mapping(self) -> dict[str, Any]:
         """Plain values for the draft."""
         return asdict(self)
+    typed: dict[str, Any] = field(default_factory=dict)
+    """What stands in the inputs by their ids, chosen or not: a lost connection loses no keystroke."""
 
     @classmethod
     def from_mapping(cls, data: dict[str, Any]) -> WizardState:

@@ -202,7 +202,7 @@ async def test_each_row_of_the_model_list_chooses_its_own_model(tickets: Path) -
         app = welcome_app()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, "model", data_file=str(tickets))
-            await pilot.press(*["down"] * index, "enter")
+            await pilot.press("pageup", *["down"] * index, "enter")
             await settle(pilot)
             assert app.wizard.state.model_id == model["id"]
             assert isinstance(app.screen, PlanScreen)

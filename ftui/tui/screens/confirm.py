@@ -82,3 +82,16 @@ def stop_dialog() -> AskDialog:
         [Answer("stop", "s", "Stop and save"), Answer("cancel", "k", "Keep training")],
         focus=1,
     )
+
+
+def begin_dialog(words: str) -> AskDialog:
+    """Beginning anew gives the draft up: ask, with going on as the answer at hand."""
+    return AskDialog(
+        "Begin anew?",
+        f"There is a draft: {words}. Beginning anew gives it up.",
+        [
+            Answer("draft", "g", "Go on with the draft"),
+            Answer("new", "n", "Begin anew"),
+            Answer("cancel", "c", "Cancel"),
+        ],
+    )

@@ -12,9 +12,10 @@ from textual.widget import Widget
 from ftui.core.text import safe
 from ftui.errors import FtuiError
 from ftui.tui.ask import ask
+from ftui.tui.model_words import about
 from ftui.tui.screens.base import Plain
 from ftui.tui.screens.stage import StageScreen
-from ftui.tui.widgets.model_picker import ModelPicker, about
+from ftui.tui.widgets.model_picker import ModelPicker
 
 ASKS = "Which model shall learn it? Try a small one before a large one."
 

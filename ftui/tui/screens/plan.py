@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from textual import work
+from textual import events, work
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -27,7 +28,13 @@ from ftui.tui.widgets.field import Field
 from ftui.tui.widgets.lines import Lines, Row
 from ftui.tui.widgets.text_pane import as_content
 
-ASKS = "Every value has its reason. Enter changes one, d takes your change back."
+ASKS = "Every value has its reason. Enter changes one, e opens your editor, s starts."
+
+
+class Values(OptionList):
+    """The plan's values, one a row."""
+
+    BINDINGS = [Binding("enter", "select", "Change", key_display="enter", id="plan.change")]
 
 
 class PlanScreen(StageScreen):
@@ -36,9 +43,16 @@ class PlanScreen(StageScreen):
     STAGE = "plan"
     HELP_TITLE = "Plan"
     BINDINGS = [
-        Binding("s", "start", "Start", id="plan.start", tooltip="The run goes on without this terminal"),
+        Binding(
+            "ctrl+n,s",
+            "start",
+            "Start",
+            key_display="s",
+            id="plan.start",
+            tooltip="The run goes on without this terminal",
+        ),
         Binding("d", "reset", "Undo mine", id="plan.reset", tooltip="Back to the proposed value"),
-        Binding("e", "editor", "Editor", id="plan.editor", tooltip="The whole plan in $EDITOR"),
+        Binding("e", "editor", "Editor", show=False, id="plan.editor", tooltip="The whole plan in $EDITOR"),
         Binding("a", "all", "All fields", id="plan.all", tooltip="Also those that nobody thought about"),
         Binding("w", "write", "Write a file", show=False, id="plan.write", tooltip="plan.yaml in this folder"),
         Binding("r", "propose", "Propose anew", show=False, id="plan.propose", tooltip="Keeps what you changed"),
@@ -54,7 +68,7 @@ class PlanScreen(StageScreen):
 
     def compose_stage(self) -> Iterator[Widget]:
         yield Lines(id="headline")
-        yield OptionList(id="fields", markup=False, compact=True)
+        yield Values(id="fields", markup=False, compact=True)
         yield Vertical(id="editor")
         yield Plain("", id="about")
 
@@ -69,10 +83,12 @@ class PlanScreen(StageScreen):
             self._show()
             self._judge()
 
-    def action_next(self) -> None:
-        self.action_start()
-
     # -- the proposal
+
+    @property
+    def _technique(self) -> str:
+        """What the questionnaire advised, or empty."""
+        return str(self.state.verdict.get("technique") or "")
 
     def action_propose(self) -> None:
         self._say_status("Choosing values for this model, these rows and this machine ...", "accent")
@@ -80,8 +96,7 @@ class PlanScreen(StageScreen):
 
     @work(exclusive=True, group="propose")
     async def _propose(self) -> None:
-        technique = self.state.verdict.get("technique")
-        task = {"dpo": "dpo", "kto": "kto", "sft_then_dpo": "sft", "reward_rlhf": "reward"}.get(str(technique), "")
+        task = plan_words.advised_task(self._technique, self.state.data_format)
         try:
             answer = await ask(
                 "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
@@ -129,11 +144,14 @@ class PlanScreen(StageScreen):
         every = plan_words.entries(self._plan, self._proposed, self.state.changed)
         self._entries = [entry for entry in every if self._all or entry.decided]
         choices = self.query_one("#fields", OptionList)
-        here = choices.highlighted or 0
+        here = choices.highlighted
+        if here is None:
+            places = [i for i, entry in enumerate(self._entries) if _id_of(entry) == self._field]
+            here = places[0] if places else 0
         width = max(40, choices.size.width - 3)
         choices.clear_options()
         choices.add_options(
-            Option(as_content([plan_words.entry_row(entry, width, self.ftui.glyphs)]), id=entry.name.replace(".", "-"))
+            Option(as_content([plan_words.entry_row(entry, width, self.ftui.glyphs)]), id=_id_of(entry))
             for entry in self._entries
         )
         choices.highlighted = min(here, len(self._entries) - 1) if self._entries else None
@@ -147,6 +165,8 @@ class PlanScreen(StageScreen):
         rows: list[Row] = [((said + more, "dim"),)]
         if self._fit_row:
             rows.insert(0, self._fit_row)
+        if self._plan and (words := plan_words.rows_against_advice(self._technique, self._plan.method.task)):
+            rows.append(((f"{self.ftui.glyphs.warning} {words}", "warn"),))
         self.query_one("#headline", Lines).set_rows(rows)
 
     def _say_status(self, words: str, look: str) -> None:
@@ -160,7 +180,12 @@ class PlanScreen(StageScreen):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if entry := self._highlighted():
+            self._field = _id_of(entry)
+            self.keep_soon()
             self.query_one("#about", Plain).update(plan_words.about(entry))
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The place to come back to is the value, not the list that holds them all."""
 
     def _highlighted(self) -> plan_words.Entry | None:
         index = self.query_one("#fields", OptionList).highlighted
@@ -292,7 +317,7 @@ class PlanScreen(StageScreen):
         try:
             with scratch_file("plan.yaml", "") as path:
                 save_plan(plan, path)
-                answer = await ask("train", str(path))
+                answer = await ask("train", str(path), *self._answers_beside(path))
             self.state.run_path = str(answer["path"])
         except (FtuiError, OSError, KeyError, TypeError) as error:
             self._say_error(error if isinstance(error, FtuiError) else FtuiError("The run did not start", str(error)))
@@ -301,6 +326,18 @@ class PlanScreen(StageScreen):
             self._starting = False
         self.keep()
         self.ftui.wizard.started()
+
+    def _answers_beside(self, plan: Path) -> list[str]:
+        """Write what was answered beside the plan, so that the run keeps it; the options that say so."""
+        if not self.state.answers.get("needs"):
+            return []
+        path = plan.with_name("answers.json")
+        path.write_text(json.dumps(self.state.answers), encoding="utf-8")
+        return ["--answers", str(path)]
+
+
+def _id_of(entry: plan_words.Entry) -> str:
+    return entry.name.replace(".", "-")
 
 
 def _plan_of(mapping: dict[str, Any]) -> Plan | None:

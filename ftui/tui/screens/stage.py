@@ -8,6 +8,7 @@ from textual import events
 from textual.binding import Binding
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Input
 
 from ftui.tui.screens.base import FtuiScreen, Plain
 from ftui.tui.state import STAGE_TITLES, STAGES, WizardState
@@ -25,7 +26,6 @@ class StageScreen(FtuiScreen[None]):
         Binding("ctrl+n", "next", "Next", key_display="^n", id="stage.next", tooltip="To the next stage"),
         Binding("escape", "back", "Back", key_display="esc", id="stage.back", tooltip="Nothing is lost"),
         Binding("f1", "app.help", "Help", key_display="f1", id="stage.help"),
-        Binding("ctrl+p", "app.command_palette", "Commands", key_display="^p", id="stage.palette"),
         *(
             Binding(f"alt+{n}", f"go('{stage}')", f"Go to {STAGE_TITLES[stage]}", show=False, id=f"stage.{stage}")
             for n, stage in enumerate(STAGES, start=1)
@@ -56,9 +56,20 @@ class StageScreen(FtuiScreen[None]):
             self.call_after_refresh(self._focus_field)
 
     def _focus_field(self) -> None:
+        """Give the keys to the field where the draft was left, with what was typed there."""
         for widget in self.query(f"#{self._field}"):
+            typed = self.state.typed.get(self._field)
+            if isinstance(widget, Input) and isinstance(typed, str):
+                widget.value = typed
+                widget.cursor_position = len(typed)
             if widget.focusable:
                 widget.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Of the inputs that choose something: their text is a part of the draft."""
+        if event.input.id:
+            self.state.typed[event.input.id] = event.value
+            self.keep_soon()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget.id:

@@ -22,17 +22,21 @@ REFRESH_SECONDS = 3.0
 EMPTY = "No runs yet. Press n to begin with your own question, or d to see a whole run on data that ships with ftui."
 
 
+class Places(OptionList):
+    """Where one can go from the first screen."""
+
+    BINDINGS = [Binding("enter", "select", "Open", key_display="enter", id="welcome.open")]
+
+
 class WelcomeScreen(FtuiScreen[None]):
     """What there is, and what one can begin."""
 
     HELP_TITLE = "Welcome"
     BINDINGS = [
         Binding("question_mark", "app.help", "Help", key_display="?", id="welcome.help"),
-        Binding("enter", "open", "Open", id="welcome.open"),
         Binding("n", "new", "New", id="welcome.new", tooltip="From the first question to a running plan"),
         Binding("g", "draft", "Go on", id="welcome.draft", tooltip="With the draft that was left"),
         Binding("d", "demo", "Demo", id="welcome.demo", tooltip="The whole path on shipped data, no questions"),
-        Binding("ctrl+p", "app.command_palette", "Commands", key_display="^p", id="welcome.palette"),
         Binding("q", "quit", "Quit", id="welcome.quit"),
     ]
 
@@ -48,7 +52,7 @@ class WelcomeScreen(FtuiScreen[None]):
             Content.assemble(("ftui", "bold $text-primary"), "  from the question to the proof"),
             id="headline",
         )
-        yield OptionList(id="choices", markup=False, compact=True)
+        yield Places(id="choices", markup=False, compact=True)
         yield Plain("", id="note")
 
     def on_mount(self) -> None:
@@ -104,9 +108,6 @@ class WelcomeScreen(FtuiScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "draft" or bool(getattr(self, "_draft", ""))
 
-    def action_open(self) -> None:
-        self.query_one(OptionList).action_select()
-
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         chosen = event.option_id or ""
@@ -115,8 +116,17 @@ class WelcomeScreen(FtuiScreen[None]):
         elif chosen in ("new", "draft", "demo"):
             getattr(self, f"action_{chosen}")()
 
-    def action_new(self) -> None:
-        self.ftui.begin()
+    @work
+    async def action_new(self) -> None:
+        answer = "new"
+        if self._draft:
+            from ftui.tui.screens.confirm import begin_dialog
+
+            answer = await self.app.push_screen_wait(begin_dialog(self._draft))
+        if answer == "new":
+            self.ftui.begin()
+        elif answer == "draft":
+            self.action_draft()
 
     def action_draft(self) -> None:
         self.ftui.go_on()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
@@ -32,6 +33,12 @@ class PlainInput(Input):
     def validate_value(self, value: str) -> str:
         """What is pasted or set is shown on a terminal, too: control characters become visible."""
         return safe(value)
+
+
+class PickInput(PlainInput):
+    """An input above a list: Enter takes what is highlighted there, and the footer says so."""
+
+    BINDINGS = [Binding("enter", "submit", "Choose", key_display="enter", id="pick.choose")]
 
 
 class Field(Vertical):

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from ftui.core.text import clip, gib, safe
 from ftui.tui.screens.base import Plain
-from ftui.tui.widgets.field import PlainInput
+from ftui.tui.widgets.field import PickInput
 
 GLANCE_AFTER_SECONDS = 0.15
 
@@ -77,7 +77,7 @@ class FilePicker(Vertical):
         self._chosen = value  # as it is on the disk; the input shows it made safe
 
     def compose(self) -> ComposeResult:
-        yield PlainInput(self._value, placeholder="path, or part of a file's name", id="path")
+        yield PickInput(self._value, placeholder="path, or part of a file's name", id="path")
         yield OptionList(markup=False, compact=True, classes="offers")
         yield Plain("", classes="glance")
 
@@ -92,7 +92,6 @@ class FilePicker(Vertical):
         self.remove_class("-open")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
         self._search(event.value)
 
     # Looking things up: in threads, since a folder may lie on a slow disk.
@@ -102,7 +101,7 @@ class FilePicker(Vertical):
         self.post_message(self.Offered(typed, list(self._find(typed))))
 
     def on_file_picker_offered(self, event: Offered) -> None:
-        if event.typed != self.query_one(PlainInput).value:
+        if event.typed != self.query_one(PickInput).value:
             return
         self._offers = event.offers
         self._list_offers(0)
@@ -153,7 +152,7 @@ class FilePicker(Vertical):
             choices.highlighted = max(0, min(choices.option_count - 1, here + by))
 
     def action_complete(self) -> None:
-        field = self.query_one(PlainInput)
+        field = self.query_one(PickInput)
         offer = self._highlighted()
         if field.cursor_position < len(field.value) or offer is None:
             field.action_cursor_right()
@@ -179,7 +178,7 @@ class FilePicker(Vertical):
             self._say(f"There is no {clip(typed, 60)} here." if typed else "Type a path, or a part of a name.")
 
     def _pick(self, offer: Offer) -> None:
-        field = self.query_one(PlainInput)
+        field = self.query_one(PickInput)
         field.value = _typed(offer)
         field.cursor_position = len(field.value)
         if offer.kind != "folder":

@@ -39,16 +39,19 @@ class KeyBar(Lines):
         self.keys, self._ends = [], []
         used, seen = 0, set()
         for _, binding, enabled, _ in self.screen.active_bindings.values():
-            if not binding.show or not binding.description or binding.action in seen:
+            # Textual's own binding of the palette is not shown, and covers those of the screens.
+            palette = binding.action == "command_palette"
+            description = "Commands" if palette else binding.description
+            if not (binding.show or palette) or not description or binding.action in seen:
                 continue
             seen.add(binding.action)
             key = self.app.get_key_display(binding)
-            width = cell_width(key) + cell_width(binding.description) + 3
+            width = cell_width(key) + cell_width(description) + 3
             if len(self.keys) == MOST_KEYS or used + width - 2 > self.content_size.width:
                 break
-            row += [(key, "accent" if enabled else "dim"), (f" {binding.description}  ", "text" if enabled else "dim")]
+            row += [(key, "accent" if enabled else "dim"), (f" {description}  ", "text" if enabled else "dim")]
             used += width
-            self.keys.append((binding.key.partition(",")[0], binding.description))
+            self.keys.append((binding.key.partition(",")[0], description))
             self._ends.append(used)
         rows: list[Row] = [tuple(row)]
         self.set_rows(rows)
