@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,25 @@ def parse_plan(text: str, source: str = "plan") -> Plan:
         raise _with_line(error, root, source) from None
 
 
+_BREAKS = re.compile("[\n\r\x85\u2028\u2029]")
+"""What YAML takes for the end of a line."""
+_RARE_BREAKS = re.compile("[\r\x85\u2028\u2029]")
+
+
+@cache
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes rare line ends as escapes: PyYAML would write them as they are and read blanks."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, '"' if _RARE_BREAKS.search(value) else None)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
 def dump_plan(plan: Plan) -> str:
     """The plan as YAML, each value with its reason as a comment behind it."""
     import yaml
@@ -73,12 +93,13 @@ def dump_plan(plan: Plan) -> str:
     whole = plans.to_mapping(plan)
     lines = []
     section = ""
-    for line in yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=1_000_000).splitlines():
+    whole_text = yaml.dump(whole, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=1_000_000)
+    for line in whole_text.rstrip("\n").split("\n"):
         if found := re.match(r"^(\w+):", line):
             section = found[1]
         key = re.match(r"^  (\w+): ", line)
         reason = plan.reasons.get(f"{section}.{key[1]}") if key and section in SECTIONS else None
-        if reason and "\n" in str(whole[section][key[1]]):  # type: ignore[index]
+        if reason and _BREAKS.search(str(whole[section][key[1]])):  # type: ignore[index]
             reason = None  # a text of several lines goes on below: a comment would become part of it
         one_line = safe(" ".join(reason.split())) if reason else ""
         lines.append(
