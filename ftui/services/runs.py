@@ -175,8 +175,9 @@ def read_state(run: Run) -> State:
         return state
     if state.status in ("queued", "starting") and not state.supervisor_pid and _younger_than(run.state_file, 20.0):
         return state  # its supervisor is on its way
+    # Who waited for room was about to go on: the trainer's word that the disk is full is not the last one.
+    ending = last_outcome(run, state.events_from) if not state.waiting else None
     state = replace(state, waiting="")
-    ending = last_outcome(run, state.events_from)
     if isinstance(ending, Done):
         return replace(state, status="finished" if ending.status == "finished" else "stopped")
     if isinstance(ending, Failed):

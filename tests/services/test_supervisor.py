@@ -8,48 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from supervisor_kit import SUPERVISOR, alerts, attempts, failures, make_run, steps, supervise, wait_until
 
-from ftui.core.events import Alert, Attempt, Step
-from ftui.core.plan import from_mapping
 from ftui.services import launch
 from ftui.services.process import is_alive
-from ftui.services.runs import Run, State, create_run, read_state, recorded_state, request
-from ftui.services.tail import EventTail
-
-SUPERVISOR = Path(__file__).parent / "scripted" / "supervisor.py"
-
-
-def make_run(behaviours: list[str], **recovery: object) -> Run:
-    plan = from_mapping(
-        {"model": {"id": "m"}, "data": {"train": "d"}, "train": {"micro_batch": 4}, "recovery": recovery}
-    )
-    run = create_run(plan)
-    (run.path / "script.json").write_text(json.dumps(behaviours))
-    (run.path / "data" / "manifest.json").write_text('{"files": {}}')
-    return run
-
-
-def supervise(run: Run, *flags: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, str(SUPERVISOR), str(run.path), *flags], start_new_session=True)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def steps(run: Run) -> list[int]:
-    return [s.event.step for s in EventTail(run.trainer_events).events() if isinstance(s.event, Step)]
-
-
-def attempts(run: Run) -> list[Attempt]:
-    return [s.event for s in EventTail(run.supervisor_events).events() if isinstance(s.event, Attempt)]
+from ftui.services.runs import State, read_state, recorded_state, request, write_state
 
 
 def test_a_run_that_works() -> None:
@@ -87,8 +53,7 @@ def test_out_of_memory_shrinks_the_micro_batch_and_says_so() -> None:
     assert read_state(run).status == "finished"
     assert attempts(run)[1].changes == {"train.micro_batch": 2, "train.accumulation": 16}
     assert json.loads((run.path / "overrides.json").read_text())["train.micro_batch"] == 2
-    alerts = [s.event for s in EventTail(run.supervisor_events).events() if isinstance(s.event, Alert)]
-    assert "micro-batch 2 x accumulation 16" in alerts[0].message
+    assert "micro-batch 2 x accumulation 16" in alerts(run)[0].message
 
 
 def test_a_hang_is_killed_and_resumed() -> None:
@@ -135,7 +100,7 @@ def test_a_second_supervisor_is_refused() -> None:
     first.wait(20)
 
 
-def test_a_killed_supervisor_leaves_the_trainer_which_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_supervisor_leaves_the_trainer_which_is_adopted() -> None:
     run = make_run(["slow"])
     first = supervise(run)
     wait_until(lambda: len(steps(run)) >= 2)
@@ -165,8 +130,6 @@ def test_a_run_that_ended_while_nobody_watched_is_settled() -> None:
 
 def test_after_a_reboot_a_live_status_is_interrupted() -> None:
     run = make_run(["ok"])
-    from ftui.services.runs import write_state
-
     write_state(run, State("running", 1, os.getpid(), 1, os.getpid(), 1, boot_id="another boot"))
     assert read_state(run).status == "interrupted"
 
@@ -194,3 +157,136 @@ def test_the_launcher_leaves_no_zombie_and_no_child(tmp_path: Path) -> None:
     assert int(status[3]) == supervisor.pid or int(status[3]) != os.getsid(0), "it has a session of its own"
     request(run, "stop")
     wait_until(lambda: read_state(run).status == "stopped")
+
+
+def test_the_last_word_of_an_earlier_attempt_is_not_the_next_ones() -> None:
+    run = make_run(["oom", "mute", "ok"])
+    supervise(run).wait(30)
+    assert read_state(run).status == "finished"
+    assert [a.reason for a in attempts(run)] == ["start", "oom", "crash"]
+    assert attempts(run)[2].changes == {}, "a trainer that was killed without a word was not out of memory"
+
+
+def test_crashes_are_counted_over_the_life_of_supervisors() -> None:
+    run = make_run(["crash", 20, "mute"], max_restarts=2)
+    first = supervise(run)
+    wait_until(lambda: recorded_state(run).attempt == 2 and len(steps(run)) > 8)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    trainer = recorded_state(run).trainer()
+    assert trainer is not None
+    second = supervise(run, "--adopt")
+    wait_until(lambda: len(attempts(run)) == 3)
+    os.kill(trainer.pid, signal.SIGKILL)
+    assert second.wait(30) == 1
+    assert read_state(run).attempt == 3
+    assert [a.reason for a in attempts(run)] == ["start", "crash", "adopt", "crash"]
+    assert "SIGKILL" in failures(run)[-1].message
+
+
+def test_what_was_asked_of_a_killed_supervisor_is_not_forgotten() -> None:
+    run = make_run(["hang"], stop_grace_seconds=2.0)
+    first = supervise(run)
+    wait_until(lambda: len(steps(run)) >= 4)
+    time.sleep(0.2)
+    request(run, "pause")
+    wait_until(lambda: recorded_state(run).status == "pausing")
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    supervise(run, "--adopt").wait(30)
+    assert read_state(run).status == "paused"
+
+
+def test_a_full_disk_pauses_says_how_much_is_needed_and_goes_on() -> None:
+    run = make_run(["disk", "ok"], disk_reserve_mib=77)
+    (run.path / "no-room").touch()
+    process = supervise(run)
+    wait_until(lambda: recorded_state(run).status == "paused")
+    state = read_state(run)
+    assert state.live and "77 MiB" in state.reason and str(run.path) in state.reason
+    from ftui.errors import FtuiError
+    from ftui.services.runs import remove_run
+
+    with pytest.raises(FtuiError, match="alive"):
+        remove_run(run)
+    with pytest.raises(FtuiError, match="waits for room"):
+        launch.resume_run(run)
+    (run.path / "no-room").unlink()
+    assert process.wait(30) == 0
+    assert read_state(run).status == "finished"
+    assert steps(run) == list(range(1, 11))
+    assert [a.reason for a in attempts(run)] == ["start", "disk"]
+    assert "77 MiB" in alerts(run)[0].message
+    assert not (run.path / ".reserve").exists()
+
+
+@pytest.mark.parametrize("how", ["request", "signal"])
+def test_a_run_that_waits_for_room_can_be_stopped(how: str) -> None:
+    run = make_run(["wordless-disk", "ok"])
+    (run.path / "no-room").touch()
+    process = supervise(run)
+    wait_until(lambda: recorded_state(run).waiting == "disk")
+    if how == "request":
+        request(run, "stop")
+    else:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert read_state(run).status == "stopped"
+
+
+def test_a_run_that_waits_for_room_and_loses_its_supervisor_is_interrupted() -> None:
+    run = make_run(["disk", "ok"])
+    (run.path / "no-room").touch()
+    process = supervise(run)
+    wait_until(lambda: recorded_state(run).waiting == "disk")
+    process.kill()
+    process.wait()
+    assert read_state(run).status == "interrupted"
+    (run.path / "no-room").unlink()
+    supervise(run).wait(30)
+    assert read_state(run).status == "finished"
+
+
+def test_a_disk_with_room_is_not_waited_for_again_and_again() -> None:
+    run = make_run(["disk"], max_restarts=1)
+    assert supervise(run).wait(30) == 1
+    assert [a.reason for a in attempts(run)] == ["start", "crash"]
+    assert "disk" in read_state(run).reason
+
+
+def test_a_lost_gpu_stops_with_what_was_said() -> None:
+    run = make_run(["gpu_lost"])
+    assert supervise(run).wait(30) == 1
+    state = read_state(run)
+    assert state.status == "failed" and state.attempt == 1 and "gpu_lost" in state.reason
+
+
+def test_sigterm_before_the_trainer_starts_is_not_lost() -> None:
+    run = make_run(["slow"])
+    (run.path / "data" / "manifest.json").unlink()
+    (run.path / "data" / ".preparing").touch()
+    import fcntl
+
+    with (run.path / "data" / ".preparing").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as if an orphaned preparation were still at work
+        process = supervise(run)
+        wait_until(lambda: recorded_state(run).status == "starting")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: recorded_state(run).status == "stopping")
+    process.wait(30)
+    assert read_state(run).status in ("stopped", "failed")
+    assert attempts(run) == []
+
+
+def test_a_trainer_never_begins_where_nobody_will_know_of_it(tmp_path: Path) -> None:
+    from ftui.services.attempt import open_gate, refuse_gate, spawn_gated
+
+    run = make_run(["ok"])
+    sign = tmp_path / "began"
+    refused = spawn_gated(run, ["touch", str(sign)], "attempt 1")
+    refuse_gate(refused)
+    assert refused.returncode != 0 and not sign.exists()
+    let_in = spawn_gated(run, ["touch", str(sign)], "attempt 1")
+    open_gate(let_in)
+    assert let_in.wait(10) == 0 and sign.exists()

@@ -1,7 +1,8 @@
 """A trainer without torch for tests of the supervisor: counts steps, keeps its place in a file, misbehaves on request.
 
 The script is RUN/script.json: a list with one behaviour per attempt, each "ok", "oom", "nan", "crash", "hang", "disk",
-"sigkill-self" (all but "ok" happen at step 5 of 10) or "slow" (steps of 0.2 s).
+"gpu_lost", "sigkill-self", "wordless-disk" (exit code 74 and no event; all these at step 5 of 10), "slow" (steps of
+0.2 s), "mute" (ends before its first word), or a number of steps per second for a run of 100 000 steps.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ def main() -> int:
     number = len(attempts.read_text()) if attempts.exists() else 0
     attempts.write_text("x" * (number + 1))
     behaviour = behaviours[min(number, len(behaviours) - 1)]
+    if behaviour == "mute":
+        os.kill(os.getpid(), signal.SIGKILL)
+    total = TOTAL if isinstance(behaviour, str) else 100_000
+    pause = 1 / behaviour if not isinstance(behaviour, str) else 0.2 if behaviour == "slow" else 0.02
     stop = False
 
     def ask(*_: object) -> None:
@@ -40,12 +45,12 @@ def main() -> int:
             file.write(to_line(event))  # type: ignore[arg-type]
 
     say(Phase("training"))
-    while step < TOTAL:
+    while step < total:
         if stop:
             say(Done(step, "stopped", 0.1))
             return 75
         step += 1
-        if step == 5 and behaviour not in ("ok", "slow"):
+        if step == 5 and isinstance(behaviour, str) and behaviour not in ("ok", "slow"):
             match behaviour:
                 case "crash":
                     return 3
@@ -53,11 +58,13 @@ def main() -> int:
                     os.kill(os.getpid(), signal.SIGKILL)
                 case "hang":
                     time.sleep(600)
+                case "wordless-disk":
+                    return 74
             say(Failed(behaviour, f"at step {step}", reason=behaviour, step=step))
             return 1
-        say(Step(step, TOTAL, step / TOTAL, step * 10, {"loss": 1 / step, "step_seconds": 0.01}))
+        say(Step(step, total, step / total, step * 10, {"loss": 1 / step, "step_seconds": pause}))
         place.write_text(str(step))
-        time.sleep(0.2 if behaviour == "slow" else 0.02)
+        time.sleep(pause)
     say(Done(step, "finished", 0.5))
     return 0
 
