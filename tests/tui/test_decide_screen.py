@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from screens_kit import settle, shown_text, welcome_app
+from screens_kit import last_notice, settle, shown_text, welcome_app
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -21,7 +21,8 @@ from ftui.tui import decide_words
 from ftui.tui.app import FtuiApp
 from ftui.tui.glyphs import ASCII, UNICODE
 from ftui.tui.screens.base import FtuiScreen
-from ftui.tui.widgets.questionnaire import Choices, Questionnaire
+from ftui.tui.widgets.question_panel import Choices
+from ftui.tui.widgets.questionnaire import Questionnaire
 
 TRAINS = {
     "needs": ["style_tone"],
@@ -72,6 +73,9 @@ class Host(FtuiApp):
     def on_questionnaire_answers_changed(self, event: Questionnaire.AnswersChanged) -> None:
         self.changes.append(event.answers)
         self.places.append(event.here)
+
+    def on_questionnaire_copy_asked(self, event: Questionnaire.CopyAsked) -> None:
+        cast(FtuiScreen[None], self.screen).copy_out(event.text, "decide", f"{event.title}.txt")
 
     def on_questionnaire_decision_made(self, event: Questionnaire.DecisionMade) -> None:
         self.decisions.append((event.answers, event.verdict, event.overridden))
@@ -261,12 +265,14 @@ async def test_a_draft_that_cannot_be_read_is_an_empty_one(draft: dict[str, Any]
         assert app.asking.here == here
 
 
-async def test_the_template_is_copied_and_the_words_are_explained() -> None:
+async def test_the_template_is_copied_and_the_words_are_explained(own_home: Path) -> None:
     app = Host(TRAINS_NOT, "verdict")
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await press(pilot, "c")
         await settle(pilot, 0.3)
-        assert "Copied: The same request" in shown_text(app)
+        assert "Copied, where your terminal allows it" in last_notice(app)
+        (file,) = (own_home / "exports" / "decide").iterdir()
+        assert file.name.startswith("The-same-request") and file.read_text().strip() == app.clipboard.strip()
         assert "response_format" in app.clipboard
         assert "m: more on each" in await press(pilot, "end")
         assert "guarantees form, not truth" in " ".join((await press(pilot, "m", "end")).split())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ftui.tui.app import FtuiApp
 
 LEAST_CELLS, LEAST_ROWS = 60, 18
+MOST_CLIPBOARD_CHARACTERS = 60_000
+"""Terminals drop longer OSC 52 sequences, and a bad line should not carry them."""
 Result = TypeVar("Result")
 
 
@@ -51,6 +53,28 @@ class FtuiScreen(Screen[Result]):
     def compose_body(self) -> Iterator[Widget]:
         """The screen's own widgets."""
         return iter(())
+
+    def leave(self, result: Result | None = None) -> None:
+        """Back to the screen below with this result, or out of the program where there is none."""
+        if len(self.app.screen_stack) > 1:
+            self.dismiss(result)
+        else:
+            self.app.exit(0)
+
+    def copy_out(self, text: str, folder: str, file_name: str) -> None:
+        """Give the text to the terminal's clipboard (OSC 52) and write it to a file, since many terminals refuse."""
+        from ftui.services.exports import write_export
+
+        small = len(text) <= MOST_CLIPBOARD_CHARACTERS
+        if small:
+            self.app.copy_to_clipboard(text)
+        try:
+            path = write_export(folder, file_name, text + "\n")
+        except OSError as error:
+            self.say(f"Copied, where your terminal allows it. Not written: {error.strerror}", severity="warning")
+            return
+        words = "Copied, where your terminal allows it (OSC 52)" if small else "Too long for a clipboard"
+        self.say(f"{words}; also in {path}")
 
     def say(self, text: str, *, severity: str = "information") -> None:
         """Show a short notice. The text may come from outside."""

@@ -41,6 +41,9 @@ class DecideStage(StageScreen):
         self.keep()
         self.ftui.wizard.next_after(self.STAGE)
 
+    def on_questionnaire_copy_asked(self, event: Questionnaire.CopyAsked) -> None:
+        self.copy_out(event.text, "decide", f"{event.title}.txt")
+
     def action_next(self) -> None:
         # Leaving forward is going on to train: where the verdict is not to, that is noted.
         verdict = self.query_one(Questionnaire).verdict

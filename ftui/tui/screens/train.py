@@ -238,8 +238,7 @@ class TrainScreen(FtuiScreen[str]):
         from ftui.tui.screens.train_export import pane_text
 
         pane = self._focused_pane() or self._panes.pane(LOSS)
-        self.app.copy_to_clipboard(pane_text(pane))
-        self.say("Copied, where your terminal allows it (OSC 52). `e` writes a file.")
+        self.copy_out(pane_text(pane), self.feed.run.name, f"{TITLES[pane.number - 1].lower()}.txt")
 
     @work
     async def action_export(self) -> None:
