@@ -57,6 +57,11 @@ def conflicts(plan: Plan) -> list[Conflict]:
         ignored("data.group_by_length", f"{method.task} has an order of its own")
     if data.packing and data.group_by_length:
         ignored("data.group_by_length", "packed sequences are all of one length")
+    if method.task not in ("sft", "text") and method.technique != "full":
+        for name in _changed(plan, ("method.lora_dropout",)):
+            ignored(
+                name, f"{method.task} is trained without dropout, which would blur what its answers are compared by"
+            )
     if method.neftune_alpha is not None and method.task not in ("sft", "text"):
         ignored("method.neftune_alpha", f"noise on the embeddings is for supervised training, not for {method.task}")
     if train.loss == "full":

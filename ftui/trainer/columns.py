@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 IGNORED = -100
 """The label of a token that is not trained."""
 ONLINE = ("grpo", "rloo")
+SHOWN_ROWS = 8
 
 Columns = dict[str, Any]
 
@@ -82,6 +83,17 @@ def schema_of(task: str) -> pyarrow.Schema:
 def labels_of(made: Rendered) -> list[int]:
     """Token ids where the token is trained, IGNORED elsewhere."""
     return [token if trained else IGNORED for token, trained in zip(made.ids, made.labels_mask, strict=True)]
+
+
+def named_rows(numbers: list[int]) -> str:
+    """Row numbers in words; negative ones are general rows (rows.with_replay)."""
+    if not numbers:
+        return "the batch's rows are not known"
+    own = [number for number in numbers if number >= 0]
+    shown = ", ".join(str(number) for number in own[:SHOWN_ROWS])
+    more = ", ..." if len(own) > SHOWN_ROWS else ""
+    general = f" and {len(numbers) - len(own)} of replay.jsonl" if len(own) < len(numbers) else ""
+    return f"{'row' if len(own) == 1 else 'rows'} {shown}{more} of train.jsonl{general}"
 
 
 def _before_answer(row: Columns) -> list[Any]:

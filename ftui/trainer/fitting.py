@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from ftui.core.events import Alert
-from ftui.trainer import checkpoints, guards
+from ftui.trainer import checkpoints
+from ftui.trainer.batch_check import check_first_batches
 from ftui.trainer.job import Job
 from ftui.trainer.loop import untouched_randomness
+from ftui.trainer.models import precision_of
 from ftui.trainer.probe_loss import mean_loss
 from ftui.trainer.rows import probe_rows
 from ftui.trainer.samples import watch_samples
@@ -35,8 +37,9 @@ class Outcome:
 def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
     """Train from the newest whole checkpoint, or the start, to the end. Raises Stopped when asked to, after saving."""
     refuse_other_sharding(job, trainer)
+    _hold_as_asked(job, trainer.model)
     write_effective(job, trainer)
-    guards.check_first_batches(job, trainer, tokenizer)
+    check_first_batches(job, trainer, tokenizer)
     if getattr(trainer, "writes_text", True):
         _watch_general_ability(job, trainer, tokenizer)
         watch_samples(job, trainer, tokenizer)
@@ -58,6 +61,14 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
         trainer.progress.metric: trainer.progress.best_value,
     }
     return Outcome(trainer.model, tokenizer, folder, steps, best, summary)
+
+
+def _hold_as_asked(job: Job, model: Any) -> None:
+    """TRL holds what is trained on quantised weights in bf16. fp32 was asked to be fp32, and fp16's scaler needs it."""
+    if job.plan.method.technique == "qlora" and precision_of(job.plan) in ("fp32", "fp16-mixed"):
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()
 
 
 def _train(job: Job, trainer: Any, resume: checkpoints.Saved | None) -> None:

@@ -22,6 +22,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from ftui.core.events import Checkpoint
 from ftui.trainer import checkpoints, guards
+from ftui.trainer.batch_check import check_batch
 from ftui.trainer.job import Job
 from ftui.trainer.narrator import Narrator
 from ftui.trainer.progress import Progress
@@ -65,6 +66,7 @@ class Watched:
     progress: Progress
     narrator: Narrator
     last_rows: list[int]
+    checked_batch = False
     checked_gradients = False
 
     def watch(self: Any, job: Job, better: str, greater_is_better: bool = False) -> None:
@@ -82,6 +84,10 @@ class Watched:
         return dataset
 
     def training_step(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self.checked_batch:
+            # The very batch that the first step takes, as the loader handed it over.
+            check_batch(self.job, self.processing_class, inputs)
+            self.checked_batch = True
         self._note_rows(inputs)
         loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
         guards.refuse_bad_loss(loss, self.state.global_step + 1, self.last_rows)
@@ -118,7 +124,7 @@ class Watched:
         norm = super()._clip_grad_norm(model)  # type: ignore[misc]
         step = self.state.global_step + 1
         if not self.checked_gradients:
-            guards.refuse_no_gradient(self.model, step)
+            guards.refuse_no_gradient(self.model, step, self.job.plan.method.task)
             self.checked_gradients = True
         # Under fp16 the scaler meets infinite gradients on its way to a good scale, and skips those steps.
         if norm is not None and not self.args.fp16:

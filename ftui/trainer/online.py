@@ -14,7 +14,7 @@ from ftui.trainer.fitting import Outcome, fit
 from ftui.trainer.job import Job
 from ftui.trainer.loop import watched
 from ftui.trainer.models import adapter_of, load_model, with_adapter
-from ftui.trainer.rewards import reward_functions
+from ftui.trainer.rewards import reward_functions, try_rewards
 from ftui.trainer.rows import tokenised
 from ftui.trainer.scoring import score_base
 from ftui.trainer.settings import common_arguments
@@ -26,6 +26,7 @@ def train_online(job: Job) -> Outcome:
     tokenizer = load_tokenizer(job.base, job.plan)
     train, held_out = tokenised(job, tokenizer, "train"), tokenised(job, tokenizer, "eval")
 
+    try_rewards(job)
     job.phase("loading", "the model")
     model = with_adapter(job, load_model(job))
     score_base(job, model, tokenizer)

@@ -7,6 +7,7 @@ that is no number ends the run with the row named: a policy must not learn from 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import math
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.trainer.failure import TrainerError
-from ftui.trainer.job import Job
+from ftui.trainer.job import Job, read_rows
 
 Row = dict[str, Any]
 Judge = Callable[[str, Row, int], float]
@@ -23,6 +24,10 @@ Judge = Callable[[str, Row, int], float]
 
 PARSES = 0.25
 """json_schema: what a completion that is JSON but not valid gets, so that there is a way up to 1."""
+
+
+TRIED_ROWS = 16
+"""So many rows are judged before the model is loaded."""
 
 
 def reward_functions(job: Job, tokenizer: Any) -> list[Callable[..., list[float]]]:
@@ -39,6 +44,18 @@ def reward_functions(job: Job, tokenizer: Any) -> list[Callable[..., list[float]
             reason="data",
         )
     return functions
+
+
+def try_rewards(job: Job) -> None:
+    """Let the plan's functions judge the first rows' own answers (or none), before a model is loaded.
+
+    Raises TrainerError where one fails, or gives no number: not hours later, in the middle of the training.
+    """
+    rows = list(itertools.islice(read_rows(job.folder / "data" / "train.jsonl"), TRIED_ROWS))
+    for name, judge in judges(job):
+        for number, row in enumerate(rows):
+            answer = reference(row) if has_reference(row) else ""
+            _judged(name, judge, answer, row, number, len(answer.split()))
 
 
 def judges(job: Job) -> list[tuple[str, Judge]]:
@@ -141,6 +158,15 @@ def from_file(job: Job, path: str) -> Judge:
     return lambda completion, row, tokens: function(completion, row)
 
 
+def has_reference(row: Row) -> bool:
+    """Whether the row gives an answer."""
+    try:
+        reference(row)
+    except TrainerError:
+        return False
+    return True
+
+
 def reference(row: Row) -> str:
     """The answer that a row gives: an `answer` column, a completion, or its last assistant message."""
     for name in ("answer", "reference", "solution"):
@@ -163,23 +189,28 @@ def _for_trl(name: str, judge: Judge) -> Callable[..., list[float]]:
     def function(
         completions: list[str], completion_ids: list[list[int]], row_json: list[str], row: list[int], **_: Any
     ) -> list[float]:
-        values = []
-        for completion, ids, text, number in zip(completions, completion_ids, row_json, row, strict=True):
-            try:
-                value = float(judge(completion, json.loads(text), len(ids)))
-            except TrainerError:
-                raise
-            except Exception as error:  # the user's function, or data that it did not expect
-                words = f"row {number}: {type(error).__name__}: {error}; completion {completion[:80]!r}"
-                raise TrainerError(f"The reward {name} fails", words, reason="data") from None
-            if not math.isfinite(value):
-                words = f"row {number}: it gives {value} for {completion[:80]!r}"
-                raise TrainerError(f"The reward {name} is not a number", words, reason="data")
-            values.append(value)
-        return values
+        return [
+            _judged(name, judge, completion, json.loads(text), number, len(ids))
+            for completion, ids, text, number in zip(completions, completion_ids, row_json, row, strict=True)
+        ]
 
     function.__name__ = re.sub(r"\W", "_", name)
     return function
+
+
+def _judged(name: str, judge: Judge, completion: str, row: Row, number: int, tokens: int) -> float:
+    """What one completion is worth. Raises TrainerError naming the row where that fails or is no number."""
+    try:
+        value = float(judge(completion, row, tokens))
+    except TrainerError as error:
+        raise TrainerError(error.title, f"row {number}: {error.message}", error.hint, reason="data") from None
+    except Exception as error:  # the user's function, or data that it did not expect
+        words = f"row {number}: {type(error).__name__}: {error}; completion {completion[:80]!r}"
+        raise TrainerError(f"The reward {name} fails", words, reason="data") from None
+    if not math.isfinite(value):
+        words = f"row {number}: it gives {value} for {completion[:80]!r}"
+        raise TrainerError(f"The reward {name} is not a number", words, reason="data")
+    return value
 
 
 def _model_reward(job: Job, folder: Path, tokenizer: Any) -> Callable[..., list[float]]:

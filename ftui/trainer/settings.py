@@ -34,6 +34,10 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
     if train.kernels == "liger" and not (on_gpu and importlib.util.find_spec("liger_kernel")):
         why = "liger-kernel is not installed" if on_gpu else "they run on GPUs only"
         raise TrainerError("Liger's kernels cannot be used", f"train.kernels is liger: {why}", "Use torch.")
+    if train.loss == "fused" and not on_gpu:
+        raise TrainerError(
+            "The fused loss needs a GPU", "train.loss is fused", "Use auto: a CPU computes it in chunks."
+        )
     job.effective.update(
         {
             "train.steps_total": steps,
