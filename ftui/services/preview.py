@@ -27,7 +27,8 @@ def preview(data: str, model: Path | None, max_length_tokens: int | None) -> dic
 
     Keys: tokenizer, stands_in (whether it is not the chosen model's), lengths, over (rows longer than the limit),
     untrained (rows without a trained token), refused (rows that cannot be written, with reasons), rows
-    [{index, tokens, trained, dropped, notes, pieces: [[text, trained], ...]}]. Raises FtuiError.
+    [{index, tokens, trained, dropped, notes, pieces: [[text, trained, special], ...]}], a piece a token. Raises
+    FtuiError.
     """
     from ftui.services.dataset import readable_dataset
     from ftui.services.tokenizer import load_tokenizer
@@ -48,7 +49,7 @@ def preview(data: str, model: Path | None, max_length_tokens: int | None) -> dic
         over += bool(max_length_tokens and whole > max_length_tokens)
         untrained += not any(side.trained_tokens for side in sides) and not any(side.dropped for side in sides)
         if len(shown) < SHOWN_ROWS:
-            shown += [_row(row.index, side) for side in sides]
+            shown += [_row(row.index, side, tokenizer.dialect.special_tokens) for side in sides]
     return {
         "schema_version": 1,
         "tokenizer": tokenizer.name,
@@ -61,31 +62,28 @@ def preview(data: str, model: Path | None, max_length_tokens: int | None) -> dic
     }
 
 
-def _row(index: int, side: Rendered) -> dict[str, Any]:
+def _row(index: int, side: Rendered, specials: frozenset[str]) -> dict[str, Any]:
     return {
         "index": index,
         "tokens": side.total_tokens,
         "trained": side.trained_tokens,
         "dropped": side.dropped,
         "notes": [note.message for note in side.notes],
-        "pieces": _runs(side),
+        "pieces": _tokens(side, specials),
     }
 
 
-def _runs(side: Rendered) -> list[list[Any]]:
-    """The text in stretches of tokens that are all trained or all not."""
-    runs: list[list[Any]] = []
+def _tokens(side: Rendered, specials: frozenset[str]) -> list[list[Any]]:
+    """Every token as [text, whether it is trained, whether it is a special one], up to a screenful or two."""
+    made: list[list[Any]] = []
     length = 0
     for text, _, trained in side.pieces:
-        if runs and runs[-1][1] == trained:
-            runs[-1][0] += text
-        else:
-            runs.append([text, trained])
+        made.append([text, trained, text.strip() in specials])
         length += len(text)
         if length > _LONGEST_ROW_TEXT:
-            runs.append([" ...", False])
+            made.append([" ...", False, False])
             break
-    return runs
+    return made
 
 
 def main(arguments: list[str]) -> int:

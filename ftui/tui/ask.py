@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import sys
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from ftui.core.text import clip
 from ftui.errors import EXIT_COULD_NOT, FtuiError
 
 _LONGEST_ANSWER_BYTES = 64 << 20
+_PATIENCE_SECONDS = 2.0
 
 
 async def ask(*arguments: str, module: str = "ftui") -> Any:
@@ -44,6 +47,50 @@ async def ask(*arguments: str, module: str = "ftui") -> Any:
     except ValueError:
         pass
     raise _as_error(complaints.decode("utf-8", "replace"), child.returncode or EXIT_COULD_NOT, arguments[0])
+
+
+async def listen(*arguments: str, module: str = "ftui") -> AsyncGenerator[dict[str, Any], None]:
+    """The JSON lines that a module prints, as they come. Raises FtuiError with its own words where it fails.
+
+    The child is interrupted (and cleans up) when the caller stops listening; then it is killed.
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        module,
+        *arguments,
+        "--json",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=_LONGEST_ANSWER_BYTES,
+    )
+    assert child.stdout is not None and child.stderr is not None
+    complaints = asyncio.create_task(child.stderr.read())
+    try:
+        async for line in child.stdout:
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    yield record
+        said = (await complaints).decode("utf-8", "replace")
+        await child.wait()
+    finally:
+        complaints.cancel()
+        if child.returncode is None:
+            await _end(child)
+    if child.returncode not in (0, 1):
+        raise _as_error(said, child.returncode or EXIT_COULD_NOT, arguments[0])
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.send_signal(signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), _PATIENCE_SECONDS)
+            return
+        child.kill()
 
 
 def _as_error(complaints: str, code: int, command: str) -> FtuiError:

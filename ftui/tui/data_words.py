@@ -1,4 +1,4 @@
-"""A dataset's check in words: findings in groups, rows with the offending part marked, lengths as bars."""
+"""A dataset's check in words: findings in groups, what a fix would change, rows with the offending part marked."""
 
 from __future__ import annotations
 
@@ -8,50 +8,95 @@ from typing import Any
 
 from ftui.core.text import clip, gib, plural, safe
 from ftui.tui.glyphs import Glyphs
-from ftui.tui.widgets.axes import nice_step
 from ftui.tui.widgets.lines import Row
 
 SEVERITIES = ("error", "warning", "info")
 WORDS = {"error": "ERROR", "warning": "WARNING", "info": "NOTE"}
 LOOKS = {"error": "fail", "warning": "warn", "info": "dim"}
-MOST_SHOWN = 40
-_BARS = 12
+FIX, KEEP = "fix", "keep"
+_EXAMPLES = 2
+_NO_ROWS = ("FIL", "ENC", "JSN", "CSV")
+"""Families whose findings are about lines and bytes: what they object to is often no row at all."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """All findings of one rule."""
+    """All findings of one rule, as services.data_check gives them. fixable: how many of them a fix can mend.
+
+    safety: "safe" where the fix keeps what a row means, "unsafe" where it may change or drop it, "" without one.
+    """
 
     code: str
     severity: str
     title: str
-    findings: Sequence[Mapping[str, Any]]
+    explanation: str
     count: int
+    fixable: int
+    safety: str
+    fix: str
+    rows: Sequence[int]
+    findings: Sequence[Mapping[str, Any]]
+    examples: Sequence[Mapping[str, Any]]
+
+    @property
+    def weight(self) -> str:
+        """How much the fix matters: necessary, recommended or optional; "" where there is none."""
+        if not self.fixable:
+            return ""
+        if self.severity == "error":
+            return "necessary"
+        return "recommended" if self.severity == "warning" and self.safety == "safe" else "optional"
+
+    @property
+    def proposed(self) -> str:
+        """What is done unless the user says otherwise: FIX or KEEP; "" where nothing can be done."""
+        return {"necessary": FIX, "recommended": FIX, "optional": KEEP}.get(self.weight, "")
 
 
 def groups_of(report: Mapping[str, Any]) -> list[Group]:
-    """The findings of one file (`ftui lint --json`) by rule, the worst first."""
-    from ftui.core.lint.catalogue import all_rules
+    """The groups of a check, in its order."""
+    return [_group(group) for group in _list(report.get("groups")) if isinstance(group, Mapping)]
 
-    rules = all_rules()
-    by_code: dict[str, list[Mapping[str, Any]]] = {}
-    for finding in report.get("findings", ()):
-        if isinstance(finding, Mapping):
-            by_code.setdefault(str(finding.get("code", "")), []).append(finding)
-    summary = report.get("summary")
-    found = []
-    for code, findings in by_code.items():
-        severity = str(findings[0].get("severity", "info"))
-        title = rules[code].summary if code in rules else str(findings[0].get("message", ""))
-        count = summary.get(code) if isinstance(summary, Mapping) else None
-        found.append(Group(code, severity, title, findings, count if isinstance(count, int) else len(findings)))
-    order = {severity: index for index, severity in enumerate(SEVERITIES)}
-    return sorted(found, key=lambda group: (order.get(group.severity, 3), -group.count, group.code))
+
+def _group(group: Mapping[str, Any]) -> Group:
+    fix = group.get("fix")
+    fix = fix if isinstance(fix, Mapping) else {}
+    return Group(
+        code=str(group.get("code", "")),
+        severity=str(group.get("severity", "info")),
+        title=str(group.get("summary") or group.get("name") or ""),
+        explanation=str(group.get("explanation", "")),
+        count=_count(group.get("count")),
+        fixable=_count(group.get("fixable")) if fix else 0,
+        safety=str(fix.get("safety", "")),
+        fix=str(fix.get("description", "")),
+        rows=[row for row in _list(group.get("rows")) if isinstance(row, int)],
+        findings=[finding for finding in _list(group.get("findings")) if isinstance(finding, Mapping)],
+        examples=[example for example in _list(group.get("examples")) if isinstance(example, Mapping)],
+    )
 
 
 def counts_of(groups: Sequence[Group]) -> dict[str, int]:
     """How many findings there are of each severity."""
     return {s: sum(g.count for g in groups if g.severity == s) for s in SEVERITIES}
+
+
+def notes_by_row(groups: Sequence[Group]) -> dict[int, list[str]]:
+    """Row number -> what the check said about it, as far as the findings are at hand."""
+    notes: dict[int, list[str]] = {}
+    for group in groups:
+        for finding in group.findings:
+            if isinstance(row := finding.get("row"), int):
+                place = f" ({finding['pointer']})" if finding.get("pointer") else ""
+                notes.setdefault(row, []).append(f"{group.code}: {finding.get('message', '')}{place}")
+    return notes
+
+
+def progress_row(name: str, progress: Mapping[str, Any]) -> Row:
+    """How far the check of a file is."""
+    done, total, rows = (_count(progress.get(key)) for key in ("done_bytes", "total_bytes", "rows"))
+    far = f" {min(1.0, done / total):.0%}" if total else ""
+    return ((f"Checking {clip(name, 50)} ...{far}", "accent"), (f"  {plural(rows, 'row')}" if rows else "", "dim"))
 
 
 def headline(report: Mapping[str, Any], groups: Sequence[Group]) -> Row:
@@ -73,35 +118,84 @@ def headline(report: Mapping[str, Any], groups: Sequence[Group]) -> Row:
     return tuple(parts)
 
 
-def group_line(group: Group, glyphs: Glyphs, width: int) -> Row:
-    """A group in the list: severity in a word, code, how many, what."""
+def cost_row(report: Mapping[str, Any]) -> Row | None:
+    """What the findings cost a run; None where they cost nothing."""
+    cost = report.get("cost")
+    if not isinstance(cost, Mapping):
+        return None
+    share, useless, leaked = cost.get("duplicate_share"), _count(cost.get("useless_rows")), cost.get("leaked_eval_rows")
+    said = []
+    if isinstance(share, float) and share >= 0.01:
+        said.append(f"repeats take {share:.0%} of the compute")
+    if useless:
+        said.append(f"{plural(useless, 'row teaches', 'rows teach')} nothing")
+    if leaked and isinstance(leaked, int):
+        said.append(f"{plural(leaked, 'row is', 'rows are')} in the held-out data")
+    return (("What it costs: " + "; ".join(said), "warn"),) if said else None
+
+
+def group_line(group: Group, choice: str, glyphs: Glyphs, width: int) -> Row:
+    """A group in the list: severity in a word, whether it will be fixed, code, how many, what."""
     sign = {"error": glyphs.bad, "warning": glyphs.warning}.get(group.severity, glyphs.middle)
     word = f"{sign} {WORDS.get(group.severity, 'NOTE'):<7} "
-    room = max(8, width - len(word) - 14)
+    box = ("[x] " if choice == FIX else "[ ] ") if group.fixable else "ok  " if choice == KEEP else "    "
+    room = max(8, width - len(word) - len(box) - 15)
     return (
         (word, LOOKS.get(group.severity, "dim")),
-        (f"{safe(group.code):<7}", "dim"),
+        (box, "ok" if choice == FIX else "dim"),
+        (f"{clip(group.code, 7):<7}", "dim"),
         (f"{group.count:>6} ", "strong"),
         (clip(group.title, room), "text"),
     )
 
 
-def group_detail(group: Group) -> list[Row]:
-    """Why the rule objects, what can be done, and the rows."""
-    from ftui.core.lint.catalogue import all_rules
-
-    rule = all_rules().get(group.code)
-    rows: list[Row] = [((f"{safe(group.code)} ", "accent"), (safe(group.title), "strong"))]
-    if rule is not None:
-        rows.append(((rule.explanation, "text"),))
-        if rule.fix:
-            word = {"safe": "Fix (safe)", "unsafe": "Fix (changes meaning)"}.get(rule.safety, "What helps")
-            rows.append(((f"{word}: ", "ok"), (rule.fix, "text")))
+def group_detail(group: Group, choice: str) -> list[Row]:
+    """What can be done with before and after, why the rule objects, and the rows."""
+    rows: list[Row] = [((f"{clip(group.code, 12)} ", "accent"), (safe(group.title), "strong"))]
+    rows += _question(group, choice)
+    for example in group.examples[:_EXAMPLES]:
+        rows += _before_and_after(example)
+    if group.explanation:
+        rows += [(("", "text"),), ((safe(group.explanation), "text"),)]
     rows.append((("", "text"),))
-    for finding in group.findings[:MOST_SHOWN]:
+    for finding in group.findings:
         rows += _finding(finding)
-    if group.count > min(MOST_SHOWN, len(group.findings)):
-        rows.append(((f"... and {group.count - min(MOST_SHOWN, len(group.findings)):,} more", "dim"),))
+    if group.count > len(group.findings):
+        rows.append(((f"... and {group.count - len(group.findings):,} more", "dim"),))
+    return rows
+
+
+def _question(group: Group, choice: str) -> list[Row]:
+    if not group.fixable:
+        if group.code[:3] in _NO_ROWS:
+            return [(("No fix: mend the file itself.", "dim"),)]
+        more = f" r walks the {plural(len(group.rows), 'row')}." if group.rows else ""
+        return [((f"No fix: a person has to decide.{more}", "dim"),)]
+    keys = "[Y/n]" if group.proposed == FIX else "[y/N]"
+    look = {"necessary": "fail", "recommended": "warn"}.get(group.weight, "dim")
+    keeps = "keeps what the rows mean" if group.safety == "safe" else "may change what a row means, or drop it"
+    mended = plural(group.fixable, "place") if group.fixable == group.count else f"{group.fixable:,} of {group.count:,}"
+    now = "will be fixed" if choice == FIX else "stays as it is"
+    return [
+        ((f"{group.weight.capitalize()}: ", look), (f"{safe(group.fix)}? {keys}", "strong"), (f"  now: {now}", "ok")),
+        ((f"{mended}; {keeps}", "dim"),),
+    ]
+
+
+def _before_and_after(example: Mapping[str, Any]) -> list[Row]:
+    line, row = example.get("line"), example.get("row")
+    where = f"line {line}" if isinstance(line, int) else f"row {row}"
+    rows: list[Row] = []
+    for place in _list(example.get("places")):
+        if not isinstance(place, list) or len(place) != 3:
+            continue
+        pointer, before, after = (safe(str(part)) for part in place)
+        if example.get("dropped"):
+            rows.append(((f"{where} is left out: ", "dim"), (f"- {before}", "fail")))
+            continue
+        rows.append(((f"{where} {pointer}", "dim"),))
+        rows.append((("  - ", "fail"), (before, "text")))
+        rows.append((("  + ", "ok"), (after, "text")))
     return rows
 
 
@@ -126,60 +220,9 @@ def _marked(excerpt: str, mark: object) -> list[tuple[str, str]]:
     return [(safe(excerpt), "dim")]
 
 
-def length_rows(lengths: Sequence[int], limit: int | None, width: int, glyphs: Glyphs) -> list[Row]:
-    """Row lengths in tokens as bars, with the line where rows are cut."""
-    if not lengths:
-        return [(("No row could be counted.", "dim"),)]
-    ordered = sorted(lengths)
-    half, most_of, longest = ordered[len(ordered) // 2], ordered[(len(ordered) - 1) * 95 // 100], ordered[-1]
-    top = longest if longest <= 2 * most_of else most_of  # a few very long rows must not squeeze all others into a bar
-    step = max(1, int(nice_step(max(top, 1), _BARS - 2)))
-    bars = [0] * (top // step + 1)
-    for length in ordered:
-        bars[min(length // step, len(bars) - 1)] += 1
-    beyond = sum(length >= len(bars) * step for length in ordered)
-    bars[-1] -= beyond
-    over = sum(length > limit for length in ordered) if limit else 0
-    label = f"{len(bars) * step:,}+"
-    room = max(10, width - len(label) - 10)
-    rows: list[Row] = [
-        (
-            (f"{start * step:>{len(label)},} ", "dim"),
-            (glyphs.full * max(1 if count else 0, round(count / max(bars) * room)), "bright"),
-            (f" {count:,}", "dim"),
-        )
-        for start, count in enumerate(bars)
-    ]
-    if beyond:
-        rows.append(((f"{label:>{len(label)}} ", "dim"), (f"{beyond:,} up to {longest:,}", "text")))
-    if limit:
-        cut = f"{plural(over, 'row is', 'rows are')} longer than {limit:,} tokens and cut there"
-        none = f"no row is longer than the limit of {limit:,} tokens"
-        line: Row = ((f"{glyphs.dash * 2} {cut if over else none} ", "warn" if over else "ok"),)
-        place = limit // step + 1
-        rows.insert(min(place, len(bars)) if over else len(rows), line)
-    total = plural(len(ordered), "row")
-    summary = f"{total}: half up to {half:,} tokens, 95 % up to {most_of:,}, longest {longest:,}"
-    return [((summary, "text"),), *rows]
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
 
 
-def trained_rows(row: Mapping[str, Any], glyphs: Glyphs) -> list[Row]:
-    """One row as the trainer will see it: trained stretches in colour and between brackets."""
-    head = f"row {row.get('index')}: {row.get('trained')} of {row.get('tokens')} tokens are trained"
-    rows: list[Row] = [((head, "strong"),)]
-    if row.get("dropped"):
-        rows.append(((f"left out: {safe(str(row['dropped']))}", "warn"),))
-    rows += [((f"note: {safe(str(note))}", "dim"),) for note in row.get("notes", ())]
-    spans: list[tuple[str, str]] = []
-    for text, trained in row.get("pieces", ()):
-        lines = safe(str(text), newlines=True, tabs=True).split("\n")
-        look = "ok" if trained else "dim"
-        if trained:
-            lines[0] = "⟦" + lines[0]
-            lines[-1] += "⟧"
-        for index, line in enumerate(lines):
-            if index:
-                rows.append(tuple(spans))
-                spans = []
-            spans.append((line, look))
-    return [*rows, tuple(spans), (("", "text"),)]
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -52,7 +52,7 @@ _TO_ASCII = str.maketrans(
         **dict.fromkeys("●◆•■▪", "*"),
         **dict.fromkeys("○◇□", "o"),
         **dict.fromkeys("▸▶›❯→⏵", ">"),
-        **dict.fromkeys("◂◀‹←", "<"),
+        **dict.fromkeys("◂◀‹←↵", "<"),
         **dict.fromkeys("▲↑△", "^"),
         **dict.fromkeys("▼↓▽⏷", "v"),
         "✓": "+", "✗": "x", "…": "~", "·": ".", "×": "x", "≤": "<", "≥": ">", "±": "~", "–": "-", "—": "-",
@@ -82,9 +82,22 @@ def to_ascii(text: str) -> str:
 
 
 def wants_ascii() -> bool:
-    """Whether the environment asks for ASCII: FTUI_ASCII, a terminal without Unicode, an encoding that is not UTF-8."""
+    """Whether the environment asks for ASCII: FTUI_ASCII, a terminal without Unicode, a locale that is not UTF-8."""
     asked = os.environ.get("FTUI_ASCII", "")
     if asked:
         return asked != "0"
     encoding = (getattr(sys.__stdout__, "encoding", "") or "").lower().replace("-", "")
-    return os.environ.get("TERM") == "linux" or encoding not in ("utf8", "utf")
+    return os.environ.get("TERM") == "linux" or encoding not in ("utf8", "utf") or not _locale_is_utf8()
+
+
+def _locale_is_utf8() -> bool:
+    """Whether the locale promises UTF-8, or none is named.
+
+    Python turns a C locale into UTF-8 for itself (PEP 538, 540) and says so in LC_CTYPE, so that is no promise of the
+    terminal's where LANG says something else.
+    """
+    language, characters = os.environ.get("LANG", ""), os.environ.get("LC_CTYPE", "")
+    if characters.lower().replace("-", "") in ("c.utf8", "utf8") and language:
+        characters = ""
+    said = os.environ.get("LC_ALL") or characters or language
+    return not said or "utf" in said.lower()

@@ -20,6 +20,10 @@ class WizardState:
     verdict: dict[str, Any] = field(default_factory=dict)
     """What deciding said: approach, technique, reasons, ..."""
     data_file: str = ""
+    data_original: str = ""
+    """The file that `data_file` was repaired from, or reviewed; empty where it is as it was found."""
+    data_choices: dict[str, str] = field(default_factory=dict)
+    """Code of a finding -> "fix" or "keep", where the user said so."""
     data_format: str = ""
     data_rows: int = 0
     data_findings: dict[str, int] = field(default_factory=dict)
@@ -37,12 +41,12 @@ class WizardState:
     plan_basis: str = ""
     """What the plan was proposed from; another data file or model asks for another proposal."""
     run_path: str = ""
+    typed: dict[str, Any] = field(default_factory=dict)
+    """What stands in the inputs by their ids, chosen or not: a lost connection loses no keystroke."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values for the draft."""
         return asdict(self)
-    typed: dict[str, Any] = field(default_factory=dict)
-    """What stands in the inputs by their ids, chosen or not: a lost connection loses no keystroke."""
 
     @classmethod
     def from_mapping(cls, data: dict[str, Any]) -> WizardState:

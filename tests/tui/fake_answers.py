@@ -9,26 +9,56 @@ from ftui.core.plan import Plan, to_mapping, with_values
 
 NULLED = '{"role": "assistant", "content": null}'
 
-LINT = {
-    "files": [
+CHECK: dict[str, Any] = {
+    "schema_version": 1, "path": "/data/tickets.jsonl", "format": "chat", "rows": 400, "unreadable": 0,
+    "bytes": 182_331, "sha256": "0" * 64, "parts": 1, "readable": True,
+    "cost": {"duplicate_share": 0.031, "useless_rows": 2, "leaked_eval_rows": 0},
+    "groups": [
         {
-            "path": "/data/tickets.jsonl", "format": "chat", "rows": 400, "bytes": 182_331, "sha256": "0" * 64,
-            "summary": {"SCH212": 2, "DUP702": 11, "SEC901": 1, "QUA603": 4},
+            "code": "SCH212", "name": "null-content", "severity": "error", "summary": "The content is null.",
+            "explanation": "A message without text teaches nothing: the trainer sees an empty answer.",
+            "count": 2, "fixable": 2, "fix": {"safety": "unsafe", "description": "drop the row"}, "rows": [3, 90],
             "findings": [
                 {"code": "SCH212", "severity": "error", "row": 3, "line": 4, "pointer": "/messages/1/content",
                  "message": "the content is null", "excerpt": NULLED, "mark": [33, 4]},
                 {"code": "SCH212", "severity": "error", "row": 90, "line": 91, "pointer": "/messages/1/content",
                  "message": "the content is null", "excerpt": NULLED, "mark": [33, 4]},
-                {"code": "DUP702", "severity": "warning", "row": 17, "line": 18, "pointer": "",
-                 "message": "nearly the same as line 12", "excerpt": "Where is my parcel? It should have come"},
+            ],
+            "examples": [{"row": 3, "line": 4, "dropped": True, "places": [["", NULLED, ""]]}],
+        },
+        {
+            "code": "TXT404", "name": "zero-width", "severity": "warning", "summary": "Invisible characters.",
+            "explanation": "Characters that no reader sees are tokens that the model learns to write.",
+            "count": 11, "fixable": 11, "fix": {"safety": "safe", "description": "remove them"}, "rows": [17, 18, 19],
+            "findings": [
+                {"code": "TXT404", "severity": "warning", "row": 17, "line": 18, "pointer": "/messages/0/content",
+                 "message": "2 zero-width spaces", "excerpt": "Where\\u{200b} is my parcel?", "mark": [5, 8]},
+            ],
+            "examples": [{"row": 17, "line": 18, "dropped": False, "places": [
+                ["/messages/0/content", "Where\\u{200b} is my parcel?", "Where is my parcel?"]]}],
+        },
+        {
+            "code": "SEC901", "name": "secret", "severity": "warning", "summary": "It looks like an API key.",
+            "explanation": "A model repeats what it was trained on.",
+            "count": 1, "fixable": 1, "fix": {"safety": "unsafe", "description": "mask it"}, "rows": [44],
+            "findings": [
                 {"code": "SEC901", "severity": "warning", "row": 44, "line": 45, "pointer": "/messages/0/content",
                  "message": "looks like an API key", "excerpt": "my key is sk-****", "mark": [10, 7]},
+            ],
+            "examples": [],
+        },
+        {
+            "code": "QUA603", "name": "short-answer", "severity": "info", "summary": "A very short answer.",
+            "explanation": "Short answers teach short answers.", "count": 4, "fixable": 0, "fix": None, "rows": [7],
+            "findings": [
                 {"code": "QUA603", "severity": "info", "row": 7, "line": 8, "pointer": "/messages/1/content",
                  "message": "an answer of 3 characters", "excerpt": "yes"},
             ],
-        }
-    ]
+            "examples": [],
+        },
+    ],
 }  # fmt: skip
+"""What services.data_check says of a file."""
 
 PREVIEW = {
     "schema_version": 1,
@@ -42,9 +72,12 @@ PREVIEW = {
         {
             "index": 0, "tokens": 96, "trained": 31, "dropped": "", "notes": [],
             "pieces": [
-                ["<|user|>\nHello, my parcel 4417 has not come yet.<|end|>\n<|assistant|>\n", False],
-                ['{"topic": "delivery", "order": "4417", "urgent": true}<|end|>', True],
-                ["\n", False],
+                ["<|user|>", False, True], ["\n", False, False], ["Hello", False, False], [", my", False, False],
+                [" parcel", False, False], [" 4417", False, False], [" has not come", False, False],
+                ["<|end|>", False, True], ["\n", False, False], ["<|assistant|>", False, True], ["\n", False, False],
+                ['{"topic":', True, False], [' "delivery"', True, False], [', "order":', True, False],
+                [' "4417"', True, False], [', "urgent": true}', True, False], ["<|end|>", True, True],
+                ["\n", False, False],
             ],
         }
     ],
@@ -108,8 +141,8 @@ async def fake_ask(*arguments: str, module: str = "ftui", **_: Any) -> Any:
         return PREVIEW
     if module == "ftui.services.model_choices":
         return MODELS
-    if arguments[0] == "lint":
-        return LINT
+    if module == "ftui.services.data_check":
+        return CHECK
     if arguments[:2] == ("plan", "new"):
         return to_mapping(plan())
     if arguments[0] == "train":

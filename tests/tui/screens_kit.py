@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ import pytest
 from fake_answers import PREDICTION, fake_ask
 from fake_runs import START
 from textual.pilot import Pilot
-from textual.worker import WorkerCancelled, WorkerFailed
+from textual.screen import ModalScreen
 
 from ftui.tui.app import FtuiApp
 from ftui.tui.screens.train import TrainScreen
 from ftui.tui.screens.welcome import WelcomeScreen
 
-ASKING = ("data", "plan", "model")
+ASKING = ("data", "data_fix", "plan", "model")
 """Modules of ftui.tui.screens that ask plain commands."""
 
 
@@ -43,17 +42,31 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any] = fake_
     from importlib import import_module
 
     for name in ASKING:
-        monkeypatch.setattr(import_module(f"ftui.tui.screens.{name}"), "ask", ask)
+        module = import_module(f"ftui.tui.screens.{name}")
+        monkeypatch.setattr(module, "ask", ask)
+        if hasattr(module, "listen"):
+            monkeypatch.setattr(module, "listen", listening(ask))
     monkeypatch.setattr("ftui.services.prediction.predict", lambda plan, folder: PREDICTION)
+
+
+def listening(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """What `ftui.tui.ask.listen` would give: some progress, then the answer."""
+
+    async def listen(*arguments: str, module: str = "ftui") -> AsyncIterator[dict[str, Any]]:
+        yield {"progress": {"done_bytes": 40, "total_bytes": 100, "rows": 160}}
+        yield {"report": await ask(*arguments, module=module)}
+
+    return listen
 
 
 async def settle(pilot: Pilot[Any], seconds: float = 0.02) -> None:
     """Let workers and repaints come to rest."""
     await pilot.pause(seconds)
-    with contextlib.suppress(
-        TimeoutError, WorkerFailed, WorkerCancelled
-    ):  # a dialog that waits for an answer is a worker that does not end
-        await asyncio.wait_for(pilot.app.workers.wait_for_complete(), 5)
+    for _ in range(250):
+        # A dialog that waits for an answer is a worker that does not end.
+        if isinstance(pilot.app.screen, ModalScreen) or all(worker.is_finished for worker in pilot.app.workers):
+            break
+        await asyncio.sleep(0.02)
     await pilot.pause()
 
 

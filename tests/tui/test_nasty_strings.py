@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_answers import LINT, MODELS, PREVIEW, fake_ask, plan
+from fake_answers import CHECK, MODELS, PREVIEW, fake_ask, plan
 from fake_runs import append, empty_run
 from screens_kit import answer_with, settle, shown_text, watch_app, welcome_app
 
@@ -92,27 +92,26 @@ async def test_exports_and_copies_of_every_pane(tmp_path: Path, own_home: Path) 
             check(path.read_text(), shows=False)
 
 
+def nasty_group(group: dict[str, Any], index: int) -> dict[str, Any]:
+    """A group of findings all of whose texts are nasty; the first even by its code."""
+    finding = {**group["findings"][0], "message": NASTY, "excerpt": NASTY, "pointer": NASTY, "mark": [3, 40]}
+    example = {"row": 0, "line": 1, "dropped": bool(index % 2), "places": [[NASTY, NASTY, NASTY]]}
+    texts = {"summary": NASTY, "explanation": NASTY, "code": NASTY if not index else group["code"]}
+    fix = {"safety": "safe", "description": NASTY} if index < 3 else None
+    return {**group, **texts, "fix": fix, "findings": [finding], "examples": [example]}
+
+
 async def nasty_answers(*arguments: str, module: str = "ftui", **_: Any) -> Any:
     """What the commands would say of nasty data and models."""
     if module == "ftui.services.preview":
-        row = {**PREVIEW["rows"][0], "pieces": [[NASTY, False], [NASTY, True]], "notes": [NASTY], "dropped": NASTY}
+        pieces = [[NASTY, False, True], [NASTY, True, False]]
+        row = {**PREVIEW["rows"][0], "pieces": pieces, "notes": [NASTY], "dropped": NASTY}
         return {**PREVIEW, "tokenizer": NASTY, "rows": [row], "refused": [NASTY]}
     if module == "ftui.services.model_choices":
         model = {**MODELS["models"][0], "id": MARKUP, "title": NASTY, "license": NASTY, "reason": NASTY}
         return {**MODELS, "device": NASTY, "models": [model]}
-    if arguments[0] == "lint":
-        file = LINT["files"][0]
-        findings = [
-            {
-                **finding,
-                "code": NASTY if not index else finding["code"],
-                "message": NASTY,
-                "excerpt": NASTY,
-                "pointer": NASTY,
-            }
-            for index, finding in enumerate(file["findings"])
-        ]
-        return {"files": [{**file, "format": NASTY, "findings": findings}]}
+    if module == "ftui.services.data_check":
+        return {**CHECK, "format": NASTY, "groups": [nasty_group(CHECK["groups"][index], index) for index in range(4)]}
     if arguments[:2] == ("plan", "new"):
         reasons = {"train.learning_rate": NASTY.encode("utf-8", "ignore").decode()}
         return to_mapping(with_values(plan(), {"run.name": MARKUP, "run.notes": MARKUP}, reasons))

@@ -179,7 +179,8 @@ async def refuses(*arguments: str, **_: Any) -> Any:
 @pytest.mark.parametrize("size", BOTH)
 @pytest.mark.parametrize(("state", "keys", "chosen"), [
     ("choosing", (), ""), ("findings", (), "tickets.jsonl"), ("lengths", ("home",), "tickets.jsonl"),
-    ("tokens", ("home", "down"), "tickets.jsonl"),
+    ("tokens", ("home", "down"), "tickets.jsonl"), ("tokens-in-full", ("home", "down", "f"), "tickets.jsonl"),
+    ("applying", ("down", "y", "a"), "tickets.jsonl"),
 ])  # fmt: skip
 def test_data(snap_compare: Compare, size: tuple[int, int], state: str, keys: tuple[str, ...], chosen: str) -> None:
     before = at_stage("data", *keys, data_file=chosen)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_answers import LINT, MODELS, fake_ask
+from fake_answers import CHECK, MODELS, fake_ask
 from fake_runs import make_run
 from screens_kit import answer_with, last_notice, settle, shown_text, welcome_app
 from textual.widgets import Input, OptionList
@@ -146,7 +146,7 @@ async def test_a_file_is_found_by_a_part_of_its_name_checked_and_shown(tickets: 
 
 async def test_lengths_and_trained_tokens_are_shown(tickets: Path) -> None:
     app = welcome_app()
-    async with app.run_test(size=(100, 40)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "data", data_file=str(tickets))
         await pilot.press("home")
         await settle(pilot)
@@ -169,8 +169,8 @@ async def test_what_lint_cannot_do_is_said_with_its_hint(tickets: Path, monkeypa
 
 async def test_a_file_without_rows_cannot_be_gone_on_with(tickets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def empty(*arguments: str, **options: Any) -> Any:
-        if arguments[0] == "lint":
-            return {"files": [{**LINT["files"][0], "rows": 0}]}
+        if options.get("module") == "ftui.services.data_check":
+            return {**CHECK, "rows": 0}
         return await fake_ask(*arguments, **options)
 
     answer_with(monkeypatch, empty)

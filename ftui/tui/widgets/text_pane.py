@@ -15,6 +15,7 @@ STYLES = {
     "text": "", "dim": "dim", "strong": "bold", "accent": "$text-accent", "ok": "$text-success",
     "warn": "$text-warning", "fail": "bold $text-error", "faint": "dim", "bright": "$text-primary",
     "second": "$text-warning", "third": "$text-accent", "mark": "$text-accent",
+    "special": "bold $text-accent", "trained special": "bold $text-success",
 }  # fmt: skip
 """The looks of widgets.lines as styles of Content."""
 
