@@ -15,6 +15,7 @@ from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -69,6 +70,8 @@ class FtuiApp(App[int]):
         self.register_theme(FTUI_THEME)
         if os.environ.get("NO_COLOR"):
             self.theme = "ansi-dark"
+            # Textual chose its filter for the theme that it began with: that one would paint black on black now.
+            self._filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
         elif "TEXTUAL_THEME" not in os.environ:
             self.theme = FTUI_THEME.name
         self._first = first

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Log
 
 from ftui.core.text import clip
+from ftui.tui.widgets.field import PlainInput
 from ftui.tui.widgets.lines import Lines
 
 MOST_LINES = 2000
@@ -32,7 +33,7 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Lines(classes="log-note")
         yield Log(max_lines=MOST_LINES, auto_scroll=True)
-        yield Input(placeholder="words to look for; Esc shows all lines", classes="log-search", compact=True)
+        yield PlainInput(placeholder="words to look for; Esc shows all lines", classes="log-search")
 
     def on_mount(self) -> None:
         self.query_one(Input).display = False
