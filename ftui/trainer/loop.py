@@ -24,6 +24,7 @@ from ftui.core.events import Checkpoint
 from ftui.trainer import checkpoints, guards
 from ftui.trainer.batch_check import check_batch
 from ftui.trainer.job import Job
+from ftui.trainer.lean_lora import adapted_layers, leaves_out_casts, without_casts
 from ftui.trainer.narrator import Narrator
 from ftui.trainer.progress import Progress
 
@@ -66,6 +67,7 @@ class Watched:
     progress: Progress
     narrator: Narrator
     last_rows: list[int]
+    lean_layers: list[Any]
     checked_batch = False
     checked_gradients = False
 
@@ -77,6 +79,8 @@ class Watched:
         self.add_callback(self.narrator)
         self.remove_callback(PrinterCallback)  # the events say it all, the log is for what goes wrong
         self.data_collator = KeepRows(self.data_collator)
+        lean = leaves_out_casts(job.plan, self.args.bf16 or self.args.fp16)
+        self.lean_layers = adapted_layers(self.model) if lean else []
 
     # -- rows are tokens already --------------------------------------------------------------------------------------
 
@@ -89,7 +93,8 @@ class Watched:
             check_batch(self.job, self.processing_class, inputs)
             self.checked_batch = True
         self._note_rows(inputs)
-        loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        with without_casts(self.lean_layers):
+            loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
         guards.refuse_bad_loss(loss, self.state.global_step + 1, self.last_rows)
         return loss
 
