@@ -5,7 +5,8 @@ trains) is among the accepted ones; then how many rows of the table they reach, 
 time of `ftui decide --answers F --json` as a multiple of that of `python -c pass`, both minima over the same rounds.
 
 A scenario has `answers` and the accepted approaches under `approach` or `accept` (a value or a list); `technique` and
-`id` are optional.
+`id` are optional. Those with `"set": "blind"` were labelled from the questions alone, before their author had seen the
+table; where the first run disagreed, `first_verdict`, `first_label` and `who_was_wrong` keep what happened.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def main(files: list[Path]) -> int:
         share = 100 * (1 - len(wrong) / len(scenarios))
         print(f"{file.name}: {share:.1f} % of {len(scenarios)} scenarios right")
         print("".join(f"  {line}\n" for line in wrong), end="")
+        print(blind_score(scenarios, reached), end="")
         all_right &= not wrong
     print(f"rows of the table reached: {len(reached)} of {len(ROWS)}")
     best, median = verdict_milliseconds(json.loads(OURS.read_text(encoding="utf-8")))
@@ -61,6 +63,26 @@ def mistake(scenario: dict[str, Any], reached: set[str]) -> str:
     if right:
         return ""
     return f"{scenario.get('id', '?')}: {choice.approach}/{choice.technique}, accepted {accepted} {techniques}"
+
+
+def blind_score(scenarios: list[dict[str, Any]], reached: set[str]) -> str:
+    """How the blind set fared at its first try, and how it does today; nothing where there is none."""
+    blind = [scenario for scenario in scenarios if scenario.get("set") == "blind"]
+    if not blind:
+        return ""
+    missed = [scenario for scenario in blind if "first_verdict" in scenario]
+    right_now = sum(not mistake(scenario, reached) for scenario in blind)
+    only_one = sum(len(as_list(scenario["approach"])) == 1 for scenario in blind)
+    disagreements = "".join(
+        f"    {scenario['id']}: verdict {scenario['first_verdict']}, label {scenario['first_label']}. "
+        f"Wrong was: {scenario['who_was_wrong']}\n"
+        for scenario in missed
+    )
+    return (
+        f"  of these the blind set ({len(blind)}, {only_one} with a single accepted approach): "
+        f"{100 * (1 - len(missed) / len(blind)):.1f} % right at the first try, "
+        f"{100 * right_now / len(blind):.1f} % now\n{disagreements}"
+    )
 
 
 def as_list(value: Any) -> list[str]:

@@ -22,7 +22,7 @@ from ftui.errors import FtuiError
 def test_scenario(scenario: dict[str, Any]) -> None:
     verdict = decide(parse_answers(scenario["answers"]))
     assert verdict.approach in scenario["approach"], scenario["reason"]
-    if verdict.trains:
+    if verdict.trains and "technique" in scenario:
         assert verdict.technique in scenario["technique"], scenario["reason"]
 
 
@@ -57,6 +57,25 @@ def test_any_valid_answers_give_one_complete_verdict(answers: Answers) -> None:
     assert (verdict.method is not None) == (verdict.approach in TUNING)
     assert {need for step in verdict.plan for need in step.needs} == set(answers.needs)
     assert not any("{" in reason.text for reason in verdict.reasons)
+
+
+@given(ANY_ANSWERS)
+def test_the_plan_starts_with_what_can_be_done_today_and_data_comes_before_what_waits_for_it(answers: Answers) -> None:
+    verdict = decide(answers)
+    stages = [step.approach for step in verdict.plan]
+    if "collect_data" in stages:
+        collecting = stages.index("collect_data")
+        waited_for = {p.row.heads_to for p in choose(answers).parts if p.row.heads_to}
+        assert set(stages[collecting + 1 :]) == waited_for
+        assert verdict.approach == "collect_data" or collecting > 0
+
+
+def test_unread_logs_are_distilled_only_where_nothing_is_wrong_with_the_answers() -> None:
+    logs = {"tried": list(TRIED), "examples": 9000, "example_quality": "raw"}
+    assert decide(parse_answers({"needs": ["token_cost", "latency"], **logs})).approach == "fine_tuning"
+    for need in ("style_tone", "task_accuracy", "language", "private_knowledge", "preference_alignment"):
+        verdict = decide(parse_answers({"needs": [need, "token_cost"], "feedback": "none", **logs}))
+        assert verdict.approach == "collect_data", need
 
 
 @given(ANY_ANSWERS)

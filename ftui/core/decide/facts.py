@@ -22,6 +22,8 @@ SHAPED_BY_EXAMPLES = (
     "latency",
 )
 """Needs that learn from demonstrations, so that `examples` are demonstrations and not rated answers."""
+DEAR_OR_SLOW = ("token_cost", "latency")
+"""Needs that leave the answers themselves as they are."""
 
 FACTS: dict[str, str] = {
     "nothing_tried": "nothing has been tried yet (said, not left out)",
@@ -36,6 +38,7 @@ FACTS: dict[str, str] = {
     "needs_knowledge": "facts are among the needs (private or fresh)",
     "needs_format": "a fixed output format is among the needs",
     "no_knowledge_need": "facts are not among the needs",
+    "only_dear_or_slow": "the answers are good as they are: cost and speed are the only needs",
     "changes_fast": "what is right changes weekly or daily",
     "facts_settled": "the facts change monthly at most, and none must be current",
     "pairs_ready": f"{FEWEST_PAIRS} or more preference pairs",
@@ -62,6 +65,8 @@ def facts_of(answers: Answers) -> frozenset[str]:
     holds.add("needs_knowledge" if any(need in needs for need in KNOWLEDGE_NEEDS) else "no_knowledge_need")
     if "output_format" in needs:
         holds.add("needs_format")
+    if all(need in DEAR_OR_SLOW for need in needs):
+        holds.add("only_dear_or_slow")
     fast = answers.change_rate in ("weekly", "daily")
     if fast:
         holds.add("changes_fast")

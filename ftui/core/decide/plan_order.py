@@ -20,8 +20,10 @@ class PlanStep(NamedTuple):
 
 
 def ordered_plan(answers: Answers, choice: Choice) -> tuple[PlanStep, ...]:
-    """The stages that meet all needs, in the order of doing. Training that waits for data is named after it."""
-    needs_of: dict[str, list[str]] = {approach: [] for approach in ORDER}
+    """The stages that meet all needs, in the order of doing: first what can start today, then the collecting of data,
+    then the training that waits for it."""
+    waiting: set[str] = {part.row.heads_to for part in choice.parts if part.row.heads_to}
+    needs_of: dict[str, list[str]] = {approach: [] for approach in _order_of_doing(waiting)}
     for part in choice.parts:
         for approach in _stages(part.row.approach, part.row.technique, part.row.heads_to):
             needs_of[approach].append(part.need)
@@ -30,6 +32,12 @@ def ordered_plan(answers: Answers, choice: Choice) -> tuple[PlanStep, ...]:
         for approach, needs in needs_of.items()
         if needs
     )
+
+
+def _order_of_doing(waiting: set[str]) -> tuple[str, ...]:
+    """`ORDER`, with the collecting of data right before the first stage that waits for it."""
+    ready = tuple(approach for approach in ORDER if approach not in waiting and approach != "collect_data")
+    return (*ready, "collect_data", *(approach for approach in ORDER if approach in waiting))
 
 
 def _stages(approach: str, technique: str | None, heads_to: str | None) -> tuple[str, ...]:

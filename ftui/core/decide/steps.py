@@ -142,6 +142,9 @@ STEPS: tuple[Step, ...] = (
     _step(TUNING, "technique:distillation",
           "Let the large model, with its full prompt, answer 500 to 5,000 real inputs; train the small one on input "
           "plus a short prompt. Filter what fails your checks, and read the provider's terms on training."),
+    _step(TUNING, "technique:distillation data_raw",
+          "The rows you have are unreviewed: drop what fails your checks, and train only when a person has accepted a "
+          "sample of 100 with next to no mistakes."),
     _step(TUNING, "sft_first", "Check the data: `ftui lint FILE`, and read 50 rows yourself."),
     _step(TUNING, "quality_unsaid sft_first",
           "Nobody said that the rows are reviewed: have a person accept a sample of 100 first."),

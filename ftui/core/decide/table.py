@@ -164,10 +164,10 @@ ROWS: tuple[Row, ...] = (
          "A long prompt, or a large model's behaviour, can be moved into the weights of a small model: it then "
          "answers from a short prompt, faster and for a fraction of the price. {examples} are there to learn from.",
          CONTEXT_DISTIL, "distillation"),
-    _row("distil-raw", "token_cost latency", "data_raw", "fine_tuning",
+    _row("distil-raw", "token_cost latency", "data_raw only_dear_or_slow", "fine_tuning",
          "A long prompt, or a large model's behaviour, can be moved into a small model. The {examples} are "
-         "unreviewed, but as the large model's answers they are what you accept today: filter them and check a "
-         "sample.", DISTIL, "distillation"),
+         "unreviewed, but nothing but cost or speed is wrong with the answers you get today, so as the large model's "
+         "answers they are what you accept: filter them and check a sample.", DISTIL, "distillation"),
     _row("cheaper-prompt", "token_cost latency", "nothing_tried data_few", "prompting",
          "Nothing has been tried: a smaller model with the same prompt, a shorter prompt and prompt caching cost an "
          "hour and often give most of the gain.", OPENAI_ACCURACY),
@@ -202,7 +202,8 @@ ROWS: tuple[Row, ...] = (
          "on, or thumbs on some hundreds of single answers.", DPO, heads_to="preference_tuning"),
 
     # Where training would be right, but the data is not.
-    _row("review-first", "output_format style_tone terminology task_accuracy language", "data_raw", "collect_data",
+    _row("review-first", "output_format style_tone terminology task_accuracy language token_cost latency", "data_raw",
+         "collect_data",
          "Training is the right tool, but nobody has reviewed the {examples}: the model would learn their mistakes as "
          "faithfully as the rest. A hundred excellent rows beat ten thousand mediocre ones.", LIMA,
          heads_to="fine_tuning"),
