@@ -71,6 +71,11 @@ class State:
         return ProcessId(self.supervisor_pid, self.supervisor_start_ticks, self.boot_id)
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    f.name: {"str": (str,), "int": (int,), "int | None": (int, type(None))}[str(f.type)] for f in fields(State)
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run directory."""
@@ -199,11 +204,10 @@ def recorded_state(run: Run) -> State:
             f"{run.name}: state.json has schema_version {version}, this ftui reads up to {STATE_VERSION}",
             "Update ftui: pip install -U ftui-wizard",
         )
-    known = {f.name: data[f.name] for f in fields(State) if f.name in data}
-    for f in fields(State):
-        kinds = {"str": (str,), "int": (int,), "int | None": (int, type(None))}[str(f.type)]
-        if f.name in known and not isinstance(known[f.name], kinds):
-            return State(status="interrupted", reason=f"state.json is broken: {f.name} is {known[f.name]!r}")
+    known = {name: data[name] for name in _KINDS if name in data}
+    for name, value in known.items():
+        if not isinstance(value, _KINDS[name]):
+            return State(status="interrupted", reason=f"state.json is broken: {name} is {value!r}"[:200])
     if known.get("status") not in STATUSES:
         return State(status="interrupted", reason="state.json holds no known status")
     return State(**known)

@@ -18,6 +18,8 @@ from ftui.trainer.failure import DISK_EXIT_CODE, TrainerError, as_failed
 from ftui.trainer.job import Job, read_plan
 from ftui.trainer.stopping import STOPPED_EXIT_CODE, Stopped, StopRequest
 
+_LAST_BYTES = 65536
+
 
 def run_and_report(folder: Path, emitter: Emitter, stop: StopRequest) -> int:
     """Train what the run directory asks for.
@@ -77,7 +79,9 @@ def _has_failed(folder: Path) -> bool:
     if os.environ.get("WORLD_SIZE", "1") == "1":
         return False
     try:
-        lines = (folder / "events" / "trainer.jsonl").read_bytes().splitlines()
+        with (folder / "events" / "trainer.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            lines = file.read().splitlines()
     except OSError:
         return False
     last = parse_line(lines[-1]) if lines else None

@@ -47,6 +47,8 @@ def heartbeat(feed: RunFeed, silent_seconds: float, glyphs: Glyphs) -> tuple[str
         return glyphs.good if status == "finished" else glyphs.ended, status, STATUS_LOOKS.get(status, "dim")
     if status == "queued":
         return glyphs.waiting, "queued", "warn"
+    if feed.state.waiting:
+        return glyphs.waiting, f"paused: {safe(feed.state.reason)}", "warn"
     if silent_seconds > SILENT_SECONDS:
         return glyphs.warning, f"stalled: no word for {duration(silent_seconds)}", "warn"
     return glyphs.live, status if status != "running" else "live", "ok"

@@ -17,39 +17,96 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "faults"))
 
+import fault_watch
+from fault_clock import jumps
+from fault_disk import NoMount, full_disks, read_only
+from fault_files import damaged_checkpoints, damaged_events, huge_events
 from fault_kills import kills
-from fault_kit import HEADER, Row, set_stage
+from fault_kit import HEADER, Stage, set_stage
 
 PER_RUN = 10
+FAULTS = ("trainer", "supervisor", "viewer", "disk", "unwritable", "clock", "events", "checkpoints")
+COSTS = ("huge", "list", "back", "crowd", "price")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ("trainer", "supervisor", "viewer")
-    parser.add_argument("--only", nargs="+", choices=names, default=names)
-    for name in ("trainer", "supervisor", "viewer"):
-        parser.add_argument(f"--{name}", type=int, default=100 if name == "trainer" else 50, metavar="N")
-    parser.add_argument("--minutes", type=float, default=60.0, help="begin no new run after so long")
+    parser.add_argument("--only", nargs="+", choices=[*FAULTS, *COSTS], default=[*FAULTS, *COSTS])
+    counts = dict(zip(FAULTS, (100, 50, 50, 20, 5, 2, 10, 6), strict=True))
+    for name, count in counts.items():
+        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"how many; {count}")
+    parser.add_argument("--gib", type=float, default=2.0, help="size of the huge event file; 2")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no new run after so long; 60")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
-    os.environ["FTUI_HOME"] = tempfile.mkdtemp(prefix="ftui-faults-")
+    place = Path(tempfile.mkdtemp(prefix="ftui-faults-"))
+    os.environ["FTUI_HOME"] = str(place / "home")
     # One thread: sums in the same order every time, which is what "bit for bit" needs.
     os.environ["OMP_NUM_THREADS"] = "1"
-    until = time.monotonic() + asked.minutes * 60
-    stage = set_stage(Path(os.environ["FTUI_HOME"]))
-    print(f"undisturbed: {len(stage.calm.losses)} steps, {stage.calm_seconds:.0f} s from start to end\n\n{HEADER}")
     good = True
-    for name in asked.only:
-        good &= show(kills(name, getattr(asked, name), stage, asked.seed, PER_RUN, until))
+    if any(name in FAULTS or name == "price" for name in asked.only):
+        until = time.monotonic() + asked.minutes * 60
+        stage = set_stage(place)
+        print(f"undisturbed: {len(stage.calm.losses)} steps, {stage.calm_seconds:.0f} s from start to end\n\n{HEADER}")
+        for name in (name for name in FAULTS if name in asked.only):
+            good &= show(name, getattr(asked, name), stage, place, asked.seed, until)
+        if "price" in asked.only:
+            price = fault_watch.price_of_supervision(stage, 30.0)
+            print(f"\nsupervision: {price.core_share:.2%} of one core, {price.rss_mib:.0f} MiB ({price.seconds:.0f} s)")
+    show_costs(asked.only, asked.gib)
     return 0 if good else 1
 
 
-def show(row: Row) -> bool:
+def show(name: str, count: int, stage: Stage, place: Path, seed: int, until: float) -> bool:
+    """Do one kind of fault and print its line; whether all went well."""
+    try:
+        if name in ("trainer", "supervisor", "viewer"):
+            row = kills(name, count, stage, seed, PER_RUN, until)
+        elif name == "disk":
+            row = full_disks(count, stage, place / f"disk-{seed}", seed, PER_RUN // 2, until)
+        elif name == "unwritable":
+            row = read_only(count, stage, place / f"ro-{seed}", seed)
+        elif name == "clock":
+            row = jumps(count, stage, place)
+        elif name == "events":
+            row = damaged_events(count, stage, seed)
+        else:
+            row = damaged_checkpoints(count, stage, seed)
+    except NoMount as error:
+        print(f"{name:<24} left out: {error}")
+        return True
     print(row.line(), flush=True)
     for problem in row.problems:
         print(f"    {problem}")
     return row.good
+
+
+def show_costs(only: list[str], gib: float) -> None:
+    """Measure and print what watching costs."""
+    if "huge" in only:
+        huge = huge_events(gib)
+        print(
+            f"\n{huge.gib:g} GiB of events: listed in {huge.list_seconds * 1000:.0f} ms; its last 100 steps shown "
+            f"in {huge.from_step_seconds:.1f} s, {huge.from_step_mib:.0f} MiB; read from the start in "
+            f"{huge.whole_mib:.0f} MiB"
+        )
+    if "list" in only:
+        listed, python = fault_watch.list_of(200)
+        print(f"\n200 runs in `ftui runs list`: {listed * 1000:.0f} ms ({listed / python:.1f} x python -c pass)")
+    if "back" in only:
+        for plain in (True, False):
+            seconds = fault_watch.back_after_a_drop(5, plain)
+            what = "ftui watch --plain" if plain else "ftui watch"
+            print(f"live again after a dropped terminal, {what}: {max(seconds):.2f} s at most of {len(seconds)}")
+    if "crowd" in only:
+        for plain in (True, False):
+            found = fault_watch.crowd(8, plain)
+            print(
+                f"{found.viewers} viewers at once{' (--plain)' if plain else ''}: all live after "
+                f"{max(found.seconds):.1f} s, then {found.core_share:.1%} of a core and {found.mib_each:.0f} MiB each; "
+                f"the run made {found.steps_per_second:.1f} steps/s of 10"
+            )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import random
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 from fault_kit import Row, Stage, begin, judge, supervisor_pid, trainer_pid, wait_for_end
@@ -73,9 +76,10 @@ def _sleep_while_live(run: Run, seconds: float) -> bool:
 def open_viewer(run: Run, plain: bool) -> tuple[subprocess.Popen[bytes], int]:
     """`ftui watch` as the leader of a session with a terminal of its own, as a shell over SSH would start it."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     command = [sys.executable, "-m", "ftui", "watch", str(run.path), *(["--plain"] if plain else [])]
     viewer = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *command], stdin=slave, stdout=slave, stderr=slave,
+        ["setsid", "--ctty", *command], stdin=slave, stdout=slave, stderr=slave,
         env={**os.environ, "TERM": "xterm-256color"},
     )  # fmt: skip
     os.close(slave)
@@ -88,17 +92,14 @@ def lose_viewer(run: Run, noise: random.Random, plain: bool) -> str:
     _read_for(master, noise.uniform(0.2, 2.0))
     way = noise.choice(WAYS)
     if way != "closed pty":
-        for pid in _descendants(viewer.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.Signals[way])
+        viewer.send_signal(signal.Signals[way])
     os.close(master)
     try:
         viewer.wait(10)
     except subprocess.TimeoutExpired:
-        for pid in [*_descendants(viewer.pid), viewer.pid]:
-            os.kill(pid, signal.SIGKILL)
+        viewer.kill()
         viewer.wait()
-        return f"{way} (did not go)"
+        raise AssertionError(f"a viewer outlived this: {way}") from None
     return way
 
 
@@ -110,12 +111,3 @@ def _read_for(master: int, seconds: float) -> bytes:
             got += os.read(master, 65536)
         time.sleep(0.02)
     return got
-
-
-def _descendants(pid: int) -> list[int]:
-    import psutil
-
-    try:
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
-        return []

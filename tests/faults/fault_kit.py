@@ -103,15 +103,15 @@ def _trainer_kit() -> Any:
     return module
 
 
-def begin(model: Path, rows: Path, name: str, folder: Path | None = None, queue: bool = False, **recovery: Any) -> Run:
-    """Start a detached run of STEPS steps, as a user would."""
+def begin(model: Path, rows: Path, name: str, folder: Path | None = None, steps: int = STEPS, **recovery: Any) -> Run:
+    """Start a detached run of `steps` steps, as a user would."""
     plan = from_mapping(
         {
             "model": {"id": str(model)},
             "data": {"train": str(rows), "max_length_tokens": 64, "eval_fraction": 0.0},
             "method": {"technique": "lora", "lora_rank": 4},
             "train": {
-                "max_steps": STEPS, "micro_batch": 2, "accumulation": 1, "learning_rate": 1e-3, "precision": "fp32",
+                "max_steps": steps, "micro_batch": 2, "accumulation": 1, "learning_rate": 1e-3, "precision": "fp32",
                 "save_every_steps": SAVE_EVERY,
             },
             "eval": {"enabled": False, "samples": 0},
@@ -119,7 +119,7 @@ def begin(model: Path, rows: Path, name: str, folder: Path | None = None, queue:
             "run": {"name": name},
         }
     )  # fmt: skip
-    return start_run(plan, folder=folder, queue=queue)
+    return start_run(plan, folder=folder)
 
 
 def outcome_of(run: Run) -> Outcome:

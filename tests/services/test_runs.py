@@ -57,7 +57,13 @@ def test_no_runs_at_all_is_a_sentence() -> None:
     assert list_runs() == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "dancing"}', '{"status": 3}', "\x00\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", '{"status": "dancing"}', '{"status": 3}', "\x00\xff",
+        '{"status": "running", "pid": "12"}', '{"status": "running", "attempt": []}',
+    ],
+)  # fmt: skip
 def test_a_broken_state_is_interrupted_not_an_error(content: str) -> None:
     run = create_run(a_plan())
     run.state_file.write_text(content, encoding="latin-1")

@@ -150,13 +150,28 @@ def test_sigterm_saves_a_checkpoint_and_ends(make_run: MakeRun) -> None:
     assert json.loads((run / "effective.json").read_text())["effective"]["train.steps_total"] == 4000
 
 
-def test_sigint_while_loading_ends_at_once(make_run: MakeRun) -> None:
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.05), (signal.SIGTERM, 1.0)])
+def test_a_signal_while_importing_or_loading_ends_at_once(
+    make_run: MakeRun, number: signal.Signals, seconds: float
+) -> None:
     run = make_run(chat_rows(40, 1))
     process = start(run)
     while not (run / "events" / "trainer.jsonl").exists():
         time.sleep(0.005)
-    time.sleep(0.3)
-    os.kill(process.pid, signal.SIGINT)
-    assert process.wait(20) == 75
+    time.sleep(seconds)
+    os.kill(process.pid, number)
+    assert process.wait(60) == 75
     done = events_of(run)[-1]
     assert isinstance(done, Done) and done.status == "stopped" and done.step == 0
+    assert "Traceback" not in (run / "logs" / "trainer.log").read_text()
+
+
+def test_a_signal_while_importing_names_the_checkpoint_that_is_there(make_run: MakeRun) -> None:
+    run = make_run(chat_rows(40, 1))
+    (run / "checkpoints" / "step-30").mkdir()
+    process = start(run)
+    while not (run / "events" / "trainer.jsonl").exists():
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 75
+    assert events_of(run)[-1].step == 30

@@ -1,0 +1,143 @@
+"""Disks that fill up, stay full for a while, or cannot be written to: on a small tmpfs of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fault_kit import Row, Stage, begin, judge, live_pid, wait_for_end
+
+from ftui.core.events import Alert, Attempt
+from ftui.services.runs import Run, read_state, recorded_state
+from ftui.services.tail import EventTail
+
+SIZE_MIB = 48
+
+
+class NoMount(Exception):
+    """This user may not mount anything."""
+
+
+@contextlib.contextmanager
+def small_disk(place: Path) -> Iterator[Path]:
+    """A tmpfs of SIZE_MIB at `place`. Raises NoMount."""
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m,mode=0700", "tmpfs", str(place)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise NoMount(done.stderr.strip())
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path, leave_bytes: int = 0) -> None:
+    """Write a file until so much is left, to the last byte where that is 0."""
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    with (disk / "filler").open("wb") as file, contextlib.suppress(OSError):
+        os.posix_fallocate(file.fileno(), 0, max(1, free - leave_bytes))
+    if not leave_bytes:
+        with (disk / "filler-rest").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"\0" * 512)
+
+
+def empty(disk: Path) -> None:
+    """Take the filler away again."""
+    for name in ("filler", "filler-rest"):
+        (disk / name).unlink(missing_ok=True)
+
+
+def full_disks(count: int, stage: Stage, place: Path, seed: int, per_run: int, until: float) -> Row:
+    """Fill the disk of a run at `count` moments, wait for the pause or a few seconds, and make room again.
+
+    Half of the times nothing at all is left; otherwise too little for a checkpoint.
+    """
+    noise, row = random.Random(seed), Row("full disk")
+    told = paused = 0
+    with small_disk(place) as disk:
+        while row.tried < count and time.monotonic() < until:
+            run = begin(stage.model, stage.rows, f"disk-{row.runs}", folder=disk / "runs")
+            for _ in range(min(per_run, count - row.tried)):
+                moment = noise.uniform(0.0, stage.calm_seconds if noise.random() < 0.5 else 2.0)
+                if not _sleep_while_live(run, moment):
+                    break
+                fill(disk, leave_bytes=noise.choice([0, 700_000]))
+                row.tried += 1
+                waited = wait_for_pause(run, stage.calm_seconds)
+                if waited:
+                    paused += 1
+                    told += "MiB" in recorded_state(run).reason
+                empty(disk)
+                if waited and not _wait_for_restart(run):
+                    row.problems.append(f"{run.name}: did not go on within 30 s of having room")
+            status = wait_for_end(run, resumes=0)
+            judge(row, run, stage, status)
+            restarts = [e for e in _said(run) if isinstance(e, Attempt) and e.reason == "disk"]
+            alerts = [e for e in _said(run) if isinstance(e, Alert) and e.code == "disk"]
+            if len(alerts) < len(restarts):
+                row.problems.append(f"{run.name}: {len(restarts)} restarts, {len(alerts)} sentences")
+    row.note = f"{paused} pauses, {told} said how much is needed; the rest passed without the run noticing"
+    return row
+
+
+def wait_for_pause(run: Run, seconds: float) -> bool:
+    """Whether the run says that it waits for room, within `seconds`; what ends meanwhile does not."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and read_state(run).live:
+        if recorded_state(run).waiting == "disk":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _wait_for_restart(run: Run) -> bool:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if recorded_state(run).waiting == "":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def read_only(count: int, stage: Stage, place: Path, seed: int) -> Row:
+    """Make the run's disk read-only for a few seconds, `count` times in one run."""
+    noise, row = random.Random(seed), Row("unwritable run folder")
+    with small_disk(place) as disk:
+        run = begin(stage.model, stage.rows, "read-only", folder=disk / "runs")
+        for _ in range(count):
+            if not _sleep_while_live(run, noise.uniform(0.5, stage.calm_seconds / 2)):
+                break
+            if not _remount(disk, "ro"):
+                continue  # a file is open for writing at this moment: the kernel refuses
+            row.tried += 1
+            time.sleep(noise.uniform(1.0, 4.0))
+            assert _remount(disk, "rw")
+        judge(row, run, stage, wait_for_end(run, resumes=3))
+    return row
+
+
+def _remount(disk: Path, how: str) -> bool:
+    command = ["mount", "-o", f"remount,{how}", str(disk)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _said(run: Run) -> list[object]:
+    return [stamped.event for stamped in EventTail(run.supervisor_events).events(64 << 20)]
+
+
+def _sleep_while_live(run: Run, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if live_pid(recorded_state(run).supervisor()) is None and not read_state(run).live:
+            return False
+        time.sleep(0.05)
+    return read_state(run).live

@@ -1,0 +1,93 @@
+"""A small set of what tests/benchmarks/faults.py tries in numbers: `pytest -m faults`, under five minutes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import fault_watch
+import pytest
+from fault_clock import jumps
+from fault_disk import NoMount, full_disks, read_only
+from fault_files import damaged_checkpoints, damaged_events, huge_events
+from fault_kills import kills
+from fault_kit import Row, Stage, set_stage
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("faults")
+    yield place
+
+
+@pytest.fixture(autouse=True)
+def home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One home for all of these tests: the undisturbed run is made once."""
+    monkeypatch.setenv("FTUI_HOME", str(shared_home / "home"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return shared_home
+
+
+@pytest.fixture(scope="module")
+def stage(shared_home: Path) -> Stage:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FTUI_HOME", str(shared_home / "home"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        return set_stage(shared_home)
+
+
+def check(row: Row, at_least: int) -> None:
+    assert row.good, "\n".join([row.line(), *row.problems])
+    assert row.tried >= at_least, row.line()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("trainer", 4), ("supervisor", 4), ("viewer", 6)])
+def test_random_kills_change_nothing(stage: Stage, kind: str, count: int) -> None:
+    check(kills(kind, count, stage, seed=3, per_run=count, until=time.monotonic() + 200), at_least=count - 1)
+
+
+def test_a_full_disk_pauses_and_goes_on(stage: Stage, home: Path) -> None:
+    try:
+        row = full_disks(3, stage, home / "disk", seed=2, per_run=3, until=time.monotonic() + 200)
+    except NoMount as error:
+        pytest.skip(f"this user may not mount a tmpfs: {error}")
+    check(row, at_least=1)
+
+
+def test_a_disk_that_turns_read_only_for_a_while(stage: Stage, home: Path) -> None:
+    try:
+        check(read_only(2, stage, home / "read-only", seed=1), at_least=0)
+    except NoMount as error:
+        pytest.skip(f"this user may not mount a tmpfs: {error}")
+
+
+def test_a_clock_that_jumps(stage: Stage, home: Path) -> None:
+    check(jumps(1, stage, home), at_least=1)
+
+
+def test_damaged_event_files(stage: Stage) -> None:
+    check(damaged_events(2, stage, seed=1), at_least=4)
+
+
+def test_a_damaged_checkpoint(stage: Stage) -> None:
+    check(damaged_checkpoints(1, stage, seed=1), at_least=1)
+
+
+def test_a_large_event_file_is_listed_and_watched_in_little_memory() -> None:
+    found = huge_events(0.1)
+    assert found.list_seconds < 1 and found.from_step_mib < 100 and found.whole_mib < 100, found
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_several_viewers_and_a_dropped_terminal(plain: bool) -> None:
+    assert max(fault_watch.back_after_a_drop(2, plain)) < 20  # 2 s on a quiet machine; the benchmark measures it
+    found = fault_watch.crowd(4, plain)
+    assert found.steps_per_second > 5, found
+
+
+def test_nothing_here_needs_the_users_home() -> None:
+    assert "faults" in os.environ["FTUI_HOME"]
