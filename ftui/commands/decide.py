@@ -1,6 +1,6 @@
 """Prompting, few-shot, structured output, RAG, fine-tuning or preference tuning? Some questions, then a verdict.
 
-  ftui decide                                  asks in the terminal, only what matters
+  ftui decide                                  asks in the terminal, only what matters; goes on where you stopped
   ftui decide --answers need.json              takes the answers from a file (- is standard input)
   ftui decide --answers need.json --json       one JSON document: approach, technique, reasons, flips, cost
   ftui decide --answers need.json --report team.md
@@ -50,8 +50,13 @@ def run(args: argparse.Namespace) -> int:
         from ftui.commands.decide_explain import print_rules
 
         return print_rules(as_json=args.json)
-    answers = _read_answers(args.answers) if args.answers else _ask()
-    return _print_verdict(answers, as_json=args.json, report=args.report)
+    if args.answers:
+        return _print_verdict(_read_answers(args.answers), as_json=args.json, report=args.report)
+    code = _print_verdict(_ask(), as_json=args.json, report=args.report)
+    from ftui.commands.decide_draft import forget
+
+    forget()
+    return code
 
 
 def _read_answers(name: str) -> Answers:
@@ -90,8 +95,9 @@ def _ask() -> Answers:
             "Give them: ftui decide --answers FILE (or - for standard input); ftui decide --help shows the keys.",
         )
     from ftui.commands.decide_ask import ask
+    from ftui.commands.decide_draft import keep, kept
 
-    return ask()
+    return ask(start=kept(), keep=keep)
 
 
 def _print_verdict(answers: Answers, *, as_json: bool, report: str | None) -> int:
@@ -112,10 +118,17 @@ def _print_verdict(answers: Answers, *, as_json: bool, report: str | None) -> in
     import shutil
 
     from ftui.core.decide.report import terms_in, to_text
+    from ftui.core.decide.verdict import summary
     from ftui.core.text import safe
 
-    print(to_text(verdict, shutil.get_terminal_size().columns))
-    print(f"\nWhat do the words mean? ftui decide --explain {terms_in(verdict)[0]}", file=sys.stderr)
+    columns, rows = shutil.get_terminal_size()
+    text = to_text(verdict, columns)
+    print(text)
+    words = terms_in(verdict)
+    also = f" (or {', '.join(words[1:])})" if words[1:] else ""
+    print(f"\nWhat do the words mean? ftui decide --explain {words[0]}{also}", file=sys.stderr)
+    if sys.stdout.isatty() and text.count("\n") >= rows:
+        print(f"In short: {summary(verdict)}", file=sys.stderr)
     if report:
         print(f"Report: {safe(report)}", file=sys.stderr)
     return EXIT_OK

@@ -12,12 +12,16 @@ from typing import Any
 from ftui.core.decide.answers import Answers, with_answer
 from ftui.core.decide.flow import next_question, questionnaire
 from ftui.core.decide.labels import APPROACH_TITLES
-from ftui.core.decide.questions import BY_ID, Question
+from ftui.core.decide.questions import BY_ID, QUESTIONS, Question
 from ftui.core.decide.verdict import provisional
 from ftui.core.decide.wording import NOT_SAID, answer_in_words
 from ftui.core.text import clip
+from ftui.errors import FtuiError
 
-_INTRO = "Up to nine questions, only those that matter. b: back, w: why do you ask, q: stop, Enter: I do not know."
+_INTRO = (
+    "Up to nine questions, only those that matter. b: back, w: why do you ask, ? WORD: what a word means, q: stop, "
+    "Enter: I do not know."
+)
 _AGAIN = "Enter: the verdict, b: back."
 
 
@@ -26,14 +30,19 @@ class _Stop(Exception):
 
 
 def ask(
-    read: Callable[[], str] | None = None, write: Callable[[str], None] | None = None, start: Answers | None = None
+    read: Callable[[], str] | None = None,
+    write: Callable[[str], None] | None = None,
+    start: tuple[Answers, frozenset[str]] | None = None,
+    keep: Callable[[Answers, frozenset[str]], None] | None = None,
 ) -> Answers:
     """Ask until the verdict is final and confirmed.
 
     read: gives one line, "" at the end of input (default: standard input). write: takes a line (default: stderr).
-    start: answers to begin with. Raises KeyboardInterrupt when the person stops, after saying how to take it up again.
+    start: answers of an earlier time and which questions they answer; the person may go on from them.
+    keep: is given both after every answer.
+    Raises KeyboardInterrupt when the person stops, after saying how to take it up again.
     """
-    talk = _Talk(read or _read_line, write or _write_line, start or Answers())
+    talk = _Talk(read or _read_line, write or _write_line, start, keep)
     try:
         talk.run()
     except (_Stop, KeyboardInterrupt):
@@ -45,21 +54,39 @@ def ask(
 class _Talk:
     """One conversation: the answers, which questions were answered, and the way back."""
 
-    def __init__(self, read: Callable[[], str], write: Callable[[str], None], answers: Answers) -> None:
+    def __init__(
+        self,
+        read: Callable[[], str],
+        write: Callable[[str], None],
+        start: tuple[Answers, frozenset[str]] | None,
+        keep: Callable[[Answers, frozenset[str]], None] | None,
+    ) -> None:
         self.read = read
         self.write = write
-        self.answers = answers
-        self.answered: frozenset[str] = frozenset(answers.to_mapping()) if answers.needs else frozenset()
-        self.trail: list[str] = []
+        self.keep = keep
+        self.answers, self.answered = start or (Answers(), frozenset())
+        self.trail = [question.id for question in QUESTIONS if question.id in self.answered]
 
     def run(self) -> None:
         self.write(fill(_INTRO, _columns()))
+        if self.answers.needs:
+            self.take_up()
         while True:
             question = next_question(self.answers, self.answered)
             if question is not None:
                 self.visit(question)
             elif self.confirmed():
                 return
+
+    def take_up(self) -> None:
+        """Offer to go on from the answers of an earlier time."""
+        self.write("\nYou stopped here last time:")
+        self.list_answers()
+        self.write("Enter: go on from there, n: begin anew.")
+        while (reply := self.line()) not in ("", "n"):
+            self.write("  Enter or n, please.")
+        if reply == "n":
+            self.answers, self.answered, self.trail = Answers(), frozenset(), []
 
     def visit(self, question: Question) -> None:
         """Ask one question until it is answered or the person goes back from it."""
@@ -72,6 +99,9 @@ class _Talk:
             if line in ("w", "?"):
                 self.explain(question)
                 continue
+            if line.startswith("?"):
+                self.explain_word(line[1:])
+                continue
             if not line and question.id in self.answered:
                 break
             try:
@@ -83,6 +113,8 @@ class _Talk:
             break
         self.answered |= {question.id}
         self.trail = [*(seen for seen in self.trail if seen != question.id), question.id]
+        if self.keep:
+            self.keep(self.answers, self.answered)
         self.show_verdict()
 
     def go_back(self) -> None:
@@ -94,14 +126,22 @@ class _Talk:
 
     def confirmed(self) -> bool:
         self.write("")
-        for question in questionnaire(self.answers, self.answered):
-            said = answer_in_words(question.id, self.answers)
-            self.write(fill(f"{question.text} {said}", _columns(), initial_indent="  ", subsequent_indent="    "))
+        self.list_answers()
         self.write(_AGAIN)
-        if self.line() == "b":
+        while (reply := self.line()) not in ("", "b"):
+            if reply.startswith("?"):
+                self.explain_word(reply[1:])
+            else:
+                self.write(f"  {_AGAIN}")
+        if reply == "b":
             self.go_back()
-            return False
-        return True
+        return not reply
+
+    def list_answers(self) -> None:
+        for question in questionnaire(self.answers, self.answered):
+            if question.id in self.answered:
+                said = answer_in_words(question.id, self.answers)
+                self.write(fill(f"{question.text} {said}", _columns(), initial_indent="  ", subsequent_indent="    "))
 
     def line(self) -> str:
         text = self.read()
@@ -132,6 +172,18 @@ class _Talk:
         self.write(fill(f"Why: {question.why}", _columns(), initial_indent="  ", subsequent_indent="  "))
         self.write(fill(question.help, _columns(), initial_indent="  ", subsequent_indent="  "))
 
+    def explain_word(self, word: str) -> None:
+        """Two sentences of the glossary."""
+        from ftui.core.decide.glossary import explain
+
+        try:
+            term, _ = explain(word)
+        except FtuiError:
+            self.write(f"  The glossary has nothing like '{clip(word.strip(), 30)}'.")
+            return
+        self.write(fill(f"{term.name}: {term.short}", _columns(), initial_indent="  ", subsequent_indent="  "))
+        self.write(f"  More: ftui decide --explain {term.name}")
+
     def show_verdict(self) -> None:
         verdict = provisional(self.answers)
         if verdict:
@@ -141,7 +193,10 @@ class _Talk:
     def say_how_to_go_on(self) -> None:
         said = json.dumps(self.answers.to_mapping())
         if self.answers.needs:
-            self.write(f"\nStopped. The verdict on what you said so far: echo '{said}' | ftui decide --answers -")
+            go_on = " `ftui decide` goes on from here." if self.keep else ""
+            self.write(
+                f"\nStopped.{go_on} The verdict on what you said so far: echo '{said}' | ftui decide --answers -"
+            )
         else:
             self.write("\nStopped before anything was said.")
 

@@ -18,6 +18,7 @@ import pytest
 
 from ftui.cli import main
 from ftui.commands.decide_ask import ask, parse_reply
+from ftui.commands.decide_draft import forget, keep, kept
 from ftui.core.decide.answers import Answers, parse_answers
 from ftui.core.decide.questions import BY_ID
 
@@ -291,6 +292,57 @@ def test_ctrl_c_at_once_is_no_trouble() -> None:
     assert person.told("before anything was said")
 
 
+def test_a_word_is_explained_where_it_appears() -> None:
+    person = Person("? LoRA", "2", "? xyzzy", "1", "4", "y", "?rag", "nonsense", "")
+    assert person.ask().needs == ("fresh_knowledge",)
+    assert person.told("W' = W + BA") and person.told("More: ftui decide --explain LoRA")
+    assert person.told("nothing like 'xyzzy'")
+    assert person.told("RAG searches your documents")
+    assert person.told("  Enter: the verdict, b: back.")
+
+
+def test_an_earlier_questionnaire_is_taken_up_or_begun_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    stopped = Person("4", "1 2", "")
+    with pytest.raises(KeyboardInterrupt):
+        ask(stopped.read, stopped.heard.append, kept(), keep)
+    answers, answered = kept()
+    assert (answers, answered) == (
+        Answers(needs=("style_tone",), tried=("prompting", "few_shot")),
+        {"needs", "tried", "examples"},
+    )
+
+    person = Person("what", "", "b", "900", "1", "2", "y", "")
+    taken_up = ask(person.read, person.heard.append, (answers, answered), keep)
+    assert taken_up == parse_answers({**TONE, "deployment": "local", "eval_set": True})
+    assert person.told("What should the model do better than it does now? a style or tone")
+    assert person.told("Enter or n, please.")
+    assert kept()[0] == taken_up
+
+    anew = Person("n", "2", "1", "4", "y", "")
+    assert ask(anew.read, anew.heard.append, kept(), keep).needs == ("fresh_knowledge",)
+    forget()
+    forget()
+    assert kept() == (Answers(), frozenset())
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"answered": ["needs"]}', '{"answered": 1, "answers": {}}', '{"answered": [], "answers": 3}',
+     '{"answered": ["needs"], "answers": {"needs": ["x"]}}', '{"answered": [], "answers": {}, "schema_version": 9}'],
+)  # fmt: skip
+def test_a_draft_that_cannot_be_read_is_none(text: str, home: Path) -> None:
+    keep(Answers(needs=("latency",)), frozenset({"needs"}))
+    (home / "drafts" / "decide.json").write_text(text)
+    assert kept() == (Answers(), frozenset())
+
+
+def test_a_disk_that_refuses_a_draft_stops_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.write_text("a file where the folder should be")
+    keep(Answers(needs=("latency",)), frozenset({"needs"}))
+    assert "Not kept for later" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("question", "line", "value"),
     [
@@ -330,8 +382,14 @@ def test_what_cannot_be_meant_is_a_sentence(question: str, line: str) -> None:
     assert len(str(caught.value)) < 120
 
 
+HANG_UP = b""
+
+
 def in_terminal(*typed: bytes) -> tuple[int, bytes]:
-    """Exit code and screen of `ftui decide --json` in a real pseudo-terminal; each of `typed` answers one prompt."""
+    """Exit code and screen of `ftui decide --json` in a real pseudo-terminal; each of `typed` answers one prompt.
+
+    `HANG_UP` closes the terminal, as a lost connection does.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
@@ -344,11 +402,13 @@ def in_terminal(*typed: bytes) -> tuple[int, bytes]:
             break
         screen += part
         if waiting and screen.endswith(b"> "):
+            if waiting[0] == HANG_UP:
+                break
             os.write(terminal, waiting.pop(0))
     else:
         os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
     os.close(terminal)
+    _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), screen
 
 
@@ -357,6 +417,17 @@ def test_in_a_real_terminal() -> None:
     assert code == 0
     assert b"What should the model do better" in screen
     assert b'"approach": "rag"' in screen
+
+
+def test_a_lost_terminal_loses_nothing() -> None:
+    code, screen = in_terminal(b"4\n", b"1 2\n", HANG_UP)
+    assert code != 0
+    code, screen = in_terminal(b"\n", b"700\n", b"1\n", b"2\n", b"y\n", b"\n")
+    assert code == 0
+    assert b"You stopped here last time" in screen
+    assert b'"approach": "fine_tuning"' in screen
+    code, screen = in_terminal(b"q\n")
+    assert b"You stopped" not in screen  # it came to its verdict
 
 
 @pytest.mark.parametrize("key", [b"\x04", b"\x03"], ids=["end of input", "Ctrl+C"])
