@@ -4,6 +4,7 @@ ftui watch                 the newest run
 ftui watch RUN             live panels; q leaves, the run goes on
 ftui watch RUN --plain     one line per event, for a screen reader, a pipe, or a bad line
 ssh host ftui watch RUN --plain
+ftui watch RUN --plain --bell    and ring when it needs you
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the events as JSON lines")
     parser.add_argument("--from-step", type=int, default=0, metavar="N", help="leave out what came before step N")
     parser.add_argument("--no-follow", action="store_true", help="print what is there and leave")
+    parser.add_argument(
+        "--bell", action="store_true", help="ring the terminal's bell at alerts and at the end (--plain)"
+    )
     parser.add_argument("--ascii", action="store_true", help="no glyphs beyond ASCII")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
@@ -37,10 +41,13 @@ def run(args: argparse.Namespace) -> int:
         from ftui.tui.app import run_watch
 
         return run_watch(watched.path, ascii_only=args.ascii, mouse=not args.no_mouse)
-    from ftui.core.events import to_line
-    from ftui.services.follow import follow, plain_line
+    from ftui.core.events import now, to_line
+    from ftui.services.follow import follow, plain_line, rings
 
+    began = now()
     for stamped in follow(watched, from_step=args.from_step, live=not args.no_follow):
+        if args.bell and stamped.time >= began and rings(stamped.event):
+            print("\a", end="", file=sys.stderr, flush=True)
         text = to_line(stamped.event, stamped.time).rstrip() if args.json else plain_line(stamped.event)
         if text is not None:
             print(text, flush=True)

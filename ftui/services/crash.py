@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import traceback
 from datetime import UTC, datetime
@@ -13,12 +14,19 @@ from ftui.services.paths import home, make_private
 
 def save_traceback(error: BaseException) -> Path:
     """Write the traceback of `error` below the ftui home (or the temporary folder) and give the file's path."""
-    text = "".join(traceback.format_exception(error))
+    from ftui.core.secrets import redact, secrets_of
+
+    text = redact("".join(traceback.format_exception(error)), known=secrets_of(os.environ))
     name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     with contextlib.suppress(OSError):
         path = make_private(home() / "crashes") / name
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-        return path
-    path = Path(tempfile.gettempdir()) / f"ftui-{name}"
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        return _write_private(path, text)
+    return _write_private(Path(tempfile.gettempdir()) / f"ftui-{name}", text)
+
+
+def _write_private(path: Path, text: str) -> Path:
+    """Write a file that was not there before: in a shared folder somebody may have put a link in its place."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
     return path

@@ -70,8 +70,10 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def describe(plan: Plan, plan_file: Path, model_folder: Path, model_source: str) -> dict[str, Any]:
-    """The content of environment.json."""
+def describe(
+    plan: Plan, plan_file: Path, model_folder: Path, model_source: str, revision: str | None = None
+) -> dict[str, Any]:
+    """The content of environment.json. revision: the model's hub commit, where it has one."""
     return {
         "schema_version": 1,
         "ftui": __version__,

@@ -80,6 +80,11 @@ def _time(stamped: Stamped) -> datetime:
     return stamped.time
 
 
+def rings(event: Event) -> bool:
+    """Whether somebody who does something else should look: warnings, errors, and the end."""
+    return isinstance(event, Done | Failed) or (isinstance(event, Alert) and event.level != "info")
+
+
 def plain_line(event: Event) -> str | None:
     """One line for a person, safe for a terminal; None for what only the dashboard shows (memory samples)."""
     match event:

@@ -76,7 +76,8 @@ def make_run(plan: Plan, *, progress: Progress = lambda _: None, folder: Path | 
     prediction = _prediction(plan, found.path)
     refuse_small_disk(folder or runs_folder(), plan, prediction)
     run = create_run(plan, folder)
-    _record(run, "environment.json", environment.describe(plan, run.plan_file, found.path, found.source))
+    described = environment.describe(plan, run.plan_file, found.path, found.source, found.revision)
+    _record(run, "environment.json", described)
     _record(run, "fit.json", prediction)
     return run
 
@@ -227,6 +228,16 @@ def check_inputs(plan: Plan) -> None:
         if value and not any(character in value for character in "*?[") and not Path(value).exists():
             raise FtuiError(
                 "No such file", f"{name}: {value}", "Is the path right? It is taken from the current folder."
+            )
+    from ftui.core.secrets import find_secrets
+
+    for name in ("alert_webhook", "alert_command", "name", "notes"):
+        hits = [hit for hit in find_secrets(getattr(plan.run, name) or "") if not hit.documented]
+        if hits:
+            raise FtuiError(
+                "A secret in the plan",
+                f"run.{name} holds a {hits[0].kind}, and plans are kept, shown and shared",
+                "Put it into an environment variable and write $ITS_NAME there instead.",
             )
     if plan.model.trust_remote_code:
         raise FtuiError(

@@ -70,9 +70,9 @@ def show(name: str, count: int, stage: Stage, place: Path, seed: int, until: flo
         elif name == "clock":
             row = jumps(count, stage, place)
         elif name == "events":
-            row = damaged_events(count, stage, seed)
+            row = damaged_events(count, stage, seed, until)
         else:
-            row = damaged_checkpoints(count, stage, seed)
+            row = damaged_checkpoints(count, stage, seed, until)
     except NoMount as error:
         print(f"{name:<24} left out: {error}")
         return True

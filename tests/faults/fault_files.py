@@ -22,10 +22,12 @@ from ftui.services.runs import Run, State, last_step, list_runs, read_state, wri
 BLOCK_LINES = 8000
 
 
-def damaged_events(count: int, stage: Stage, seed: int) -> Row:
+def damaged_events(count: int, stage: Stage, seed: int, until: float) -> Row:
     """Cut, spoil or remove the event files of a run that was stopped in the middle, read it, and let it go on."""
     noise, row = random.Random(seed), Row("damaged event files")
     for number in range(count):
+        if time.monotonic() > until:
+            break
         run = begin(stage.model, stage.rows, f"files-{number}")
         _stop_in_the_middle(run)
         for path in (run.trainer_events, run.supervisor_events):
@@ -95,10 +97,12 @@ def _damage(path: Path, noise: random.Random) -> None:
             path.unlink()
 
 
-def damaged_checkpoints(count: int, stage: Stage, seed: int) -> Row:
+def damaged_checkpoints(count: int, stage: Stage, seed: int, until: float) -> Row:
     """Spoil the newest checkpoint of a run that was killed; it must go on from the one before, with a sentence."""
     noise, row = random.Random(seed), Row("damaged checkpoints")
     for number in range(count):
+        if time.monotonic() > until:
+            break
         run = begin(stage.model, stage.rows, f"rot-{number}")
         while not (run.path / "checkpoints" / "step-20").is_dir() and read_state(run).live:
             time.sleep(0.05)

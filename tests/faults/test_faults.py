@@ -70,11 +70,11 @@ def test_a_clock_that_jumps(stage: Stage, home: Path) -> None:
 
 
 def test_damaged_event_files(stage: Stage) -> None:
-    check(damaged_events(2, stage, seed=1), at_least=4)
+    check(damaged_events(2, stage, seed=1, until=time.monotonic() + 200), at_least=4)
 
 
 def test_a_damaged_checkpoint(stage: Stage) -> None:
-    check(damaged_checkpoints(1, stage, seed=1), at_least=1)
+    check(damaged_checkpoints(1, stage, seed=1, until=time.monotonic() + 200), at_least=1)
 
 
 def test_a_large_event_file_is_listed_and_watched_in_little_memory() -> None:
