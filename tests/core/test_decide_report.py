@@ -187,3 +187,34 @@ def test_an_unknown_term_lists_the_known_ones(query: str) -> None:
     assert "LoRA" in caught.value.hint
     assert len(str(caught.value)) < 200
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "exact"),
+    [
+        ("the three stages of a model's life", "three stages", False),
+        ("feature extraction against fine-tuning", "feature extraction", False),
+        ("DPO loss", "DPO", True),
+        ("reward_rlhf", "RLHF", True),
+        ("sft_then_dpo", "DPO", True),
+        ("llm-judge", "LLM as a judge", True),
+        ("rouge-1", "ROUGE", False),
+        ("qlaro", "QLoRA", False),
+        ("retreival", "RAG", False),
+        ("early stopping", "overfitting", True),
+    ],
+)
+def test_a_term_is_found_by_what_people_call_it(query: str, name: str, exact: bool) -> None:
+    term, is_exact = explain(query)
+    assert (term.name, is_exact) == (name, exact)
+
+
+@pytest.mark.parametrize("query", ["temperature", "gradient accumulation", "x", "\x1b[31m"])
+def test_a_word_of_another_kind_is_not_taken_for_a_term(query: str) -> None:
+    with pytest.raises(FtuiError, match="No such term"):
+        explain(query)
+
+
+def test_no_name_of_a_term_means_two_terms() -> None:
+    names = [name.casefold() for term in TERMS for name in (term.name, *term.aliases)]
+    assert len(set(names)) == len(names)

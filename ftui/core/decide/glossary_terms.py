@@ -34,8 +34,8 @@ TERMS: tuple[Term, ...] = (
         short="Pretraining teaches a model to predict the next token on a very large amount of text. The result, "
         "a base model, knows a lot and continues any text, but does not answer questions as such.",
         more="Continued pretraining is the same on text of one language or field, with millions of tokens and "
-        "more, and comes before SFT where the field is foreign to the model. It is not the same as fine- "
-        "tuning on question-answer pairs, and needs far more data.",
+        "more, and comes before SFT where the field is foreign to the model. It is not the same as "
+        "fine-tuning on question-answer pairs, and needs far more data.",
         source="Gururangan et al. 2020, Don't stop pretraining, arXiv:2004.10964",
     ),
     Term(
@@ -50,7 +50,7 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="SFT",
-        aliases=("supervised fine-tuning", "supervised finetuning", "instruction tuning"),
+        aliases=("supervised fine-tuning", "supervised finetuning", "instruction tuning", "instruct model"),
         short="Supervised fine-tuning trains the model to give the answer in each example, token by token. The "
         "loss is counted on the answer only, so that the model learns to answer and not to ask.",
         more="One row is a conversation that ends with the wanted answer. For each answer token the loss is the "
@@ -82,7 +82,17 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="LoRA",
-        aliases=("low-rank adaptation", "adapter", "peft", "low rank adaptation"),
+        aliases=(
+            "low-rank adaptation",
+            "adapter",
+            "peft",
+            "low rank adaptation",
+            "rank",
+            "lora rank",
+            "alpha",
+            "merging",
+            "merge",
+        ),
         short="LoRA freezes the model and trains two thin matrices beside each weight matrix: W' = W + BA. Under "
         "1 % to a few % of the weights are trained, so one GPU is enough, and the result is a file of some "
         "megabytes.",
@@ -94,9 +104,9 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="QLoRA",
-        aliases=("quantized lora", "4-bit lora", "nf4"),
-        short="QLoRA is LoRA over a model whose frozen weights are kept in 4 bits. It needs about a third of "
-        "LoRA's memory and comes close to its quality, at slower steps.",
+        aliases=("quantized lora", "4-bit lora", "nf4", "4-bit", "quantization", "double quantization"),
+        short="QLoRA is LoRA over a model whose frozen weights are kept in 4 bits. They take less than a third of the "
+        "memory that they take in 16 bits; the quality comes close to LoRA's, and each step is slower.",
         more="The weights are stored as NF4 (a 4-bit code with levels spaced as normally distributed weights "
         "are), in blocks of 64 with a scale each, and the scales are quantized again (double quantization). "
         "Each layer is turned back into 16 bits for its own computation. Merge into the 16-bit model, not "
@@ -105,7 +115,15 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="DPO",
-        aliases=("direct preference optimization", "preference tuning", "preference optimization"),
+        aliases=(
+            "direct preference optimization",
+            "preference tuning",
+            "preference optimization",
+            "preference pairs",
+            "beta",
+            "sft_then_dpo",
+            "dpo loss",
+        ),
         short="DPO trains directly on pairs of a better and a worse answer, without a reward model and without "
         "sampling. It raises the better answer's probability against the worse one's, measured against a "
         "frozen copy of the model.",
@@ -137,6 +155,8 @@ TERMS: tuple[Term, ...] = (
             "ppo",
             "online rl",
             "reinforcement learning",
+            "rlvr",
+            "verifiable rewards",
         ),
         short="RLHF lets the model answer, scores the answers with a reward, and raises the probability of what "
         "scored well. The reward is a model trained on human comparisons, or a check that can be computed.",
@@ -160,8 +180,8 @@ TERMS: tuple[Term, ...] = (
         name="GRPO",
         aliases=("rloo", "group relative policy optimization"),
         short="GRPO is online reinforcement learning that scores a group of answers to the same prompt and "
-        "rewards those above the group's average. It needs no value network, and so about half of PPO's "
-        "memory.",
+        "rewards those above the group's average. It needs no value network beside the model, and so much less "
+        "memory than PPO.",
         more="RLOO is its close relative: each answer is compared with the mean of the others. Both learn only "
         "where the group disagrees: a prompt that the model always or never solves teaches nothing, so pick "
         "prompts of middling difficulty.",
@@ -197,7 +217,15 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="RAG",
-        aliases=("retrieval", "retrieval-augmented generation", "retrieval augmented generation", "vector search"),
+        aliases=(
+            "retrieval",
+            "retrieval-augmented generation",
+            "retrieval augmented generation",
+            "vector search",
+            "reranker",
+            "bm25",
+            "passages",
+        ),
         short="RAG searches your documents for the question and puts the best passages into the prompt. The facts "
         "stay outside the model, so they can be changed, cited and withheld.",
         more="Two things can fail: search (the passage is not among the first) and reading (it is there and is "
@@ -226,6 +254,16 @@ TERMS: tuple[Term, ...] = (
         "model finds text like yours likely, not whether its own answers are right: a tuned model can fall "
         "in perplexity and still answer worse.",
         source="Jelinek et al. 1977; the loss in every training log",
+    ),
+    Term(
+        name="hallucination",
+        aliases=("making things up", "confabulation", "hallucinate"),
+        short="A hallucination is a fluent answer that nothing supports. Training on facts that the model never saw "
+        "makes it more frequent: it learns to state what it does not know.",
+        more="Retrieval gives the model something to answer from, and rows whose right answer is that the passages "
+        "do not say teach it to stop there. Count answers without support on the evaluation set before and "
+        "after, beside the right ones.",
+        source="Gekhman et al. 2024, arXiv:2405.05904",
     ),
     Term(
         name="BLEU",
@@ -257,7 +295,7 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="evaluation set",
-        aliases=("eval set", "test set", "held-out set", "evaluation", "benchmark"),
+        aliases=("eval set", "test set", "held-out set", "evaluation", "benchmark", "collect_data"),
         short="An evaluation set is a number of real inputs with answers that you would accept, kept out of "
         "training and prompts. It is the only way to tell better from different.",
         more="Thirty show gross differences, two hundred differences of some per cent; the smaller the "
@@ -267,7 +305,7 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         name="overfitting",
-        aliases=("overfit", "memorization"),
+        aliases=("overfit", "memorization", "early stopping"),
         short="A model overfits when it learns the rows by heart instead of the task. Training loss goes on "
         "falling while evaluation loss rises.",
         more="Fewer epochs, more varied rows, a lower rank or learning rate, and stopping at the best evaluation "
@@ -283,6 +321,46 @@ TERMS: tuple[Term, ...] = (
         "data help. Score general questions before and after: nobody notices forgetting by looking at the "
         "loss.",
         source="Luo et al. 2023, arXiv:2308.08747; Biderman et al. 2024, arXiv:2405.09673",
+    ),
+    Term(
+        name="KL penalty",
+        aliases=("kl", "kl divergence", "kullback-leibler", "reference model"),
+        short="The KL penalty grows as the answers' probabilities move away from those of the model before training, "
+        "the reference. It keeps preference tuning and RLHF from trading everything else for the reward.",
+        more="In RLHF it is subtracted from the reward, as coefficient x KL; in DPO beta plays its part. A KL that "
+        "keeps climbing while the reward rises is the usual sign of reward hacking: read samples.",
+        source="Ouyang et al. 2022, arXiv:2203.02155",
+    ),
+    Term(
+        name="loss",
+        aliases=("training loss", "evaluation loss", "validation loss", "cross-entropy"),
+        short="The loss is the mean negative log-probability that the model gave to the right next tokens: 0 would be "
+        "certainty. Training lowers it on the training rows; the evaluation loss, on rows held out, shows "
+        "whether that carries over.",
+        more="Watch the two together: both falling is learning, training falling while evaluation rises is "
+        "overfitting, a jump or NaN is a learning rate too high. A lower loss is not yet a better answer: that "
+        "is what the evaluation set is for.",
+        source="Goodfellow et al. 2016, Deep learning, chapter 5",
+    ),
+    Term(
+        name="token",
+        aliases=("tokens", "tokenizer", "context window", "context length"),
+        short="A token is the piece of text that a model reads and writes, in English about three quarters of a word. "
+        "Prices, speed and the length limit (the context window) all count tokens.",
+        more="Each model family has its own tokenizer, so the same text has different counts; a weak language often "
+        "takes two or three times as many. `ftui lint` counts with the model's own tokenizer and names the rows that "
+        "are too long.",
+        source="Sennrich et al. 2016, Neural machine translation of rare words with subword units, arXiv:1508.07909",
+    ),
+    Term(
+        name="chat template",
+        aliases=("prompt template", "special tokens", "system message"),
+        short="A chat template turns a list of messages into the one text that the model reads, with marks for who "
+        "speaks and where a turn ends. Training, evaluation and serving must all use the same one.",
+        more="It comes with the model's tokenizer. A wrong one costs quality without any error message, and a turn "
+        "whose end was never trained makes a model that does not stop. ftui shows the rendered rows before it trains "
+        "on them.",
+        source="Hugging Face Transformers, Chat templates (documentation)",
     ),
     Term(
         name="epoch",

@@ -150,6 +150,9 @@ STEPS: tuple[Step, ...] = (
           "Nobody said that the rows are reviewed: have a person accept a sample of 100 first."),
     _step(TUNING, "need:preference_alignment sft_first technique:sft",
           "Then let people compare the tuned model's answers two by two: those are the pairs for DPO."),
+    _step(TUNING, "",
+          "Smallest capable model first: `ftui models` lists them, `ftui fit MODEL` says what this machine can "
+          "train."),
     _step(TUNING, "technique:sft_then_dpo",
           "Train SFT first, score it, then DPO from that model on the pairs: drop pairs whose answers are equal and "
           "compare lengths. Start with beta 0.1 and a tenth of the SFT learning rate."),
@@ -167,9 +170,6 @@ STEPS: tuple[Step, ...] = (
           "or RLOO "
           "with the KL penalty on; read samples at each evaluation."),
     _step(TUNING, "part:collect_data", "Go on collecting for the needs that lack data; they join a later run."),
-    _step(TUNING, "",
-          "Smallest capable model first: `ftui models` lists them, `ftui fit MODEL` says what this machine can "
-          "train."),
     _step(TUNING, "api",
           "Your model is hosted: see whether its provider tunes it for you; an adapter made here runs on open "
           "models, "
