@@ -41,6 +41,10 @@ def request_of(plan: Plan, machine: HardwareSnapshot) -> FitRequest:
         "lora_targets": tuple(plan.method.lora_targets),
         "lora_dropout": plan.method.lora_dropout,
         "modules_to_save": tuple(plan.method.modules_to_save),
+        # Training steps of ftui leave PEFT's casts out where they can (trainer/lean_lora.py).
+        "lora_casts": plan.method.dora or plan.method.task in ("grpo", "rloo"),
+        "kernels": plan.train.kernels,
+        "compiled": plan.train.compile,
         "gpus": plan.train.gpus,
         "sharding": plan.train.sharding if plan.train.gpus > 1 else "none",
         "generations": plan.method.generations,

@@ -15,6 +15,7 @@ from torch import nn
 from ftui.core.fit.recipe import kbit_upcast
 from ftui.core.fit.request import FitRequest
 from ftui.errors import FtuiError
+from ftui.trainer.lean_lora import adapted_layers
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 LAYER_COUNTS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -247,6 +248,9 @@ def _with_adapter(model: Any, request: FitRequest) -> Any:
     for name, parameter in adapted.named_parameters():
         if parameter.requires_grad and "lora_" in name and parameter.dtype is not wanted:
             parameter.data = parameter.data.to(wanted)
+    if not request.lora_casts and request.precision.endswith("-mixed"):
+        for layer in adapted_layers(adapted):
+            layer.cast_input_dtype_enabled = False
     return adapted
 
 

@@ -87,3 +87,24 @@ def test_where_casts_are_needed_they_stay() -> None:
 
     assert lean() and lean(task="dpo") and lean(technique="qlora")
     assert not lean(False) and not lean(technique="full") and not lean(dora=True) and not lean(task="grpo")
+
+
+def test_the_prediction_and_the_dry_run_save_the_same_bytes() -> None:
+    from ftui.core.fit.memory import predict_memory
+    from ftui.core.fit.request import FitRequest
+    from ftui.core.fit.shapes import shape_from_config
+    from ftui.trainer.dry_run import dry_run
+
+    config = {
+        "model_type": "llama", "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 2048, "max_position_embeddings": 1024,
+        "rms_norm_eps": 1e-5, "tie_word_embeddings": False, "hidden_act": "silu",
+    }  # fmt: skip
+    predicted, measured = [], []
+    for casts in (True, False):
+        request = FitRequest(
+            method="lora", seq_len=512, micro_batch=2, loss="chunked", grad_checkpointing=False, lora_casts=casts
+        )
+        predicted.append(predict_memory(shape_from_config(config), request).allocated_bytes)
+        measured.append(dry_run(config, request)["allocated_bytes"])
+    assert predicted[0] - predicted[1] == measured[0] - measured[1] > 1 << 20

@@ -108,7 +108,7 @@ class Parts:
             grad_copy=copy_bytes,
             grad_bytes=linear.params * recipe.trained if recipe.train_base else 0,
         )
-        return self._lora(linear, x, out, n, keep=True) if recipe.adapts(linear) else out
+        return self._lora(linear, x, out, n, keep=recipe.adapter_casts) if recipe.adapts(linear) else out
 
     def _quantised(self, linear: Linear, x: int, n: int) -> int:
         """bitsandbytes: the weight exists in 16 bit while it is multiplied, forward and backward."""

@@ -27,6 +27,8 @@ class Recipe(NamedTuple):
     """Of what a block adds to them."""
     norm_out: int
     adapter: int
+    adapter_casts: bool
+    """Whether an adapted layer casts its input to the adapter's dtype, beside the cast for the product."""
     trained: int
     """Of trained base weights, their gradients and optimizer state (full fine-tuning)."""
     train_base: bool
@@ -98,6 +100,7 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
         stream=low if autocast else norm,
         norm_out=norm,
         adapter=_BYTES[request.adapter_dtype] if request.adapter_dtype else 4,
+        adapter_casts=request.lora_casts or not autocast,
         trained=trained,
         train_base=full,
         quant=quant,
