@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from ftui.core.text import safe
+from ftui.core.text import plural, safe
 from ftui.errors import EXIT_INTERRUPTED, EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.runs import Run
 
@@ -69,11 +69,21 @@ def run(args: argparse.Namespace) -> int:
         print(f"Prepared {safe(training.name)}; nothing runs yet.")
         print(f"  start it    python -m ftui.trainer {safe(str(training.path))}   (one process; see --emit for more)")
     else:
-        print(f"Started {safe(training.name)}. It goes on when this terminal closes.")
+        print(f"{_begun(training, queued=args.queue)} It goes on when this terminal closes.")
         print(f"  watch it    ftui watch {safe(training.name)}")
         print(f"  stop it     ftui runs stop {safe(training.name)}   (saves a checkpoint)")
         print(f"  its files   {safe(str(training.path))}")
     return EXIT_OK
+
+
+def _begun(training: Run, *, queued: bool) -> str:
+    if not queued:
+        return f"Started {safe(training.name)}."
+    from ftui.services.queueing import queue_place
+
+    before = queue_place(training).before
+    place = f"{plural(before, 'run')} before it" if before else "it begins as soon as the memory is free"
+    return f"Queued {safe(training.name)}: {place}."
 
 
 def _follow(training: Run, *, as_json: bool) -> int:
