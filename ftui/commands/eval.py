@@ -4,9 +4,14 @@
   ftui eval RUN --again              score both models again
   ftui eval RUN --rows other.jsonl   on rows that you name
   ftui eval RUN --prompted 3         also the base with three examples in its prompt, the honest rival
+  ftui eval RUN --against OTHER_RUN  also the tuned model of an earlier run, on the same prompts
   ftui eval RUN --samples 5          the answers that changed most
+  ftui eval RUN --judge https://HOST/v1 --judge-model NAME
+                                     a language model compares the answers, in both orders; key in $FTUI_JUDGE_KEY
+  ftui eval RUN --judge MODEL        the same, by a model on this machine
+  ftui eval RUN --lm-eval TASK,TASK  tasks of the lm-eval harness for base and tuned, where it and their data are here
 
-0: SHIP. 1: DON'T SHIP or INCONCLUSIVE.
+Prompts and answers go to an endpoint only where --judge names one. 0: SHIP. 1: DON'T SHIP or INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Event, Phase
-from ftui.core.text import clip, safe
+from ftui.core.text import clip, plural, safe
 from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.files import read_json
 from ftui.services.runs import Run
@@ -35,7 +40,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompted", type=int, default=0, metavar="K", help="also the base with K examples in its prompt"
     )
+    parser.add_argument(
+        "--against", action="append", default=[], metavar="RUN", help="also the tuned model of this run (repeatable)"
+    )
+    parser.add_argument("--adapter", metavar="ADAPTER", help="score this adapter in place of the run's own")
     parser.add_argument("--samples", type=int, default=0, metavar="N", help="show the N answers that changed most")
+    parser.add_argument("--judge", metavar="URL|MODEL", help="let a language model judge the answers")
+    parser.add_argument("--judge-model", default="", metavar="NAME", help="the endpoint's name of the judge")
+    parser.add_argument(
+        "--judge-key-env", default="FTUI_JUDGE_KEY", metavar="VAR", help="variable that holds the endpoint's key"
+    )
+    parser.add_argument("--judge-timeout", type=float, default=60.0, metavar="SECONDS", help="for one answer")
+    parser.add_argument("--judge-rows", type=int, metavar="N", help="judge this many rows only")
+    parser.add_argument("--lm-eval", metavar="TASKS", help="tasks of the lm-eval harness, separated by commas")
+    parser.add_argument("--lm-eval-path", type=Path, metavar="FOLDER", help="task files of your own")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
@@ -44,22 +62,35 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.report import read_samples, write_reports
     from ftui.services.runs import find_run
 
+    for name in ("max_rows", "judge_rows"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise FtuiError("Wrong number of rows", f"--{name.replace('_', '-')} {getattr(args, name)}; at least one")
+    if args.prompted < 0:
+        raise FtuiError("Wrong number of examples", f"--prompted {args.prompted}")
     evaluated = find_run(args.run)
     folder = evaluated.path
-    if args.again or args.rows or args.prompted or args.max_rows or not evaluated.verdict_file.exists():
+    asked = args.again or args.rows or args.prompted or args.max_rows or args.against or args.adapter
+    if asked or not evaluated.verdict_file.exists():
         folder = _score(evaluated, args)
     verdict = read_json(folder / "eval" / "verdict.json")
     if not isinstance(verdict, dict):
         raise FtuiError(
             "The run has no verdict", f"{folder}/eval/verdict.json is missing or broken", "ftui eval RUN --again"
         )
+    if args.judge:
+        _judge(evaluated, folder, args)
+    if args.lm_eval:
+        from ftui.services.lm_eval import run_lm_eval
+
+        run_lm_eval(evaluated, args.lm_eval.split(","), task_folder=args.lm_eval_path, hear=_say)
+    judged, harness = read_json(folder / "eval" / "judge.json"), read_json(folder / "eval" / "lm-eval.json")
     if folder == evaluated.path:
         write_reports(evaluated)
-    rival = read_json(folder / "eval" / "prompted.json")
     if args.json:
-        print(json.dumps({**verdict, "path": str(folder / "eval"), "prompted": _means(rival)}, indent=2))
+        print(json.dumps({**verdict, "path": str(folder / "eval"), "judge": judged, "lm_eval": harness}, indent=2))
     else:
-        _show(verdict, _means(rival), folder, read_samples(folder / "eval" / "samples.jsonl"), args.samples)
+        _show(verdict, folder, read_samples(folder / "eval" / "samples.jsonl"), args.samples)
+        _show_further(evaluated, folder, judged, harness)
         if folder == evaluated.path:
             print(f"\nReport: {safe(str(folder / 'report.html'))} (and report.md)")
     return EXIT_OK if verdict["verdict"] == "SHIP" else EXIT_NO
@@ -67,16 +98,41 @@ def run(args: argparse.Namespace) -> int:
 
 def _score(evaluated: Run, args: argparse.Namespace) -> Path:
     """Score in the run's folder, or beside it where the rows are others. Gives the folder that holds eval/."""
+    from ftui.services.adapters import adapter_folder
     from ftui.services.evaluation import score_run
+    from ftui.services.runs import find_run
 
-    if args.max_rows is not None and args.max_rows < 1:
-        raise FtuiError("Wrong number of rows", f"--max-rows {args.max_rows}; at least one is needed")
-    return score_run(evaluated, rows=args.rows, rows_max=args.max_rows, prompted=args.prompted, hear=_say)
+    return score_run(
+        evaluated,
+        rows=args.rows,
+        rows_max=args.max_rows,
+        prompted=args.prompted,
+        against=[find_run(reference) for reference in args.against],
+        adapter=adapter_folder(args.adapter)[1] if args.adapter else None,
+        hear=_say,
+    )
 
 
-def _show(
-    verdict: dict[str, Any], rival: dict[str, float], folder: Path, samples: list[dict[str, Any]], shown: int
-) -> None:
+def _judge(evaluated: Run, folder: Path, args: argparse.Namespace) -> None:
+    from ftui.services.judge import judge_by_endpoint, judge_by_model, pairs_of
+    from ftui.services.judge_endpoint import endpoint_of
+
+    if "://" in args.judge:
+        endpoint = endpoint_of(args.judge, args.judge_model, args.judge_key_env, args.judge_timeout)
+        pairs, _ = pairs_of(folder, args.judge_rows)
+        words = f"{plural(len(pairs), 'held-out prompt')} with both answers go to {safe(endpoint.host)}, twice each"
+        print(words, file=sys.stderr, flush=True)
+        judge_by_endpoint(folder, endpoint, args.judge_rows, _say)
+        return
+    from ftui.services.launch import require_training_stack
+    from ftui.services.pretrained import resolve_model
+
+    require_training_stack()
+    model = resolve_model(args.judge, revision=None, progress=lambda words: print(safe(words), file=sys.stderr)).path
+    judge_by_model(evaluated, folder, model, args.judge_rows, _say)
+
+
+def _show(verdict: dict[str, Any], folder: Path, samples: list[dict[str, Any]], shown: int) -> None:
     from ftui.core.report import VERDICTS, changed_most
 
     print(VERDICTS.get(verdict["verdict"], verdict["verdict"]))
@@ -89,21 +145,35 @@ def _show(
         print(
             f"{mark} {safe(name):<18}{m['base']:>9.3f}{m['tuned']:>9.3f}{m['delta']:>+9.3f}   {interval:<20}{m['n']:>6}"
         )
-    if rival:
-        words = ", ".join(f"{safe(name)} {value:.3f}" for name, value in rival.items() if name in verdict["metrics"])
-        print(f"\n  the base with examples in its prompt: {words}")
+    from ftui.core.report import figures
+
+    for line in figures(verdict):
+        print(f"  {clip(line, 150)}")
+    wrong = [group for group in verdict.get("groups") or [] if group["tuned"]]
+    if wrong:
+        print("\n  what is wrong with the tuned answers (and was with the base's)")
+        for group in wrong[:6]:
+            print(f"    {group['tuned']:>4} ({group['base']})  {clip(group['reason'], 60)}")
     for row in [*changed_most(samples, best=True)[:shown], *changed_most(samples, best=False)[:shown]]:
         print(f"\n  prompt     {clip(row['prompt'], 100)}\n  reference  {clip(row['reference'], 100)}")
         print(f"  base       {clip(row['base'], 100)}\n  tuned      {clip(row['tuned'], 100)}")
 
 
-def _means(scored: Any) -> dict[str, float]:
-    """The mean of each metric over a scored model's rows."""
-    if not isinstance(scored, dict) or not scored.get("rows"):
-        return {}
-    names = scored["rows"][0]["metrics"]
-    values = {name: [row["metrics"][name] for row in scored["rows"] if name in row["metrics"]] for name in names}
-    return {name: sum(column) / len(column) for name, column in values.items() if column}
+def _show_further(evaluated: Run, folder: Path, judged: Any, harness: Any) -> None:
+    """What people, a judge and the harness say, where they did."""
+    from ftui.core.report import harness_lines, judge_lines
+
+    if isinstance(judged, dict):
+        print("\n".join(["", *(f"  {clip(line, 150)}" for line in judge_lines(judged))]))
+    if folder == evaluated.path:
+        from ftui.commands.rate import result_lines
+        from ftui.services.rating import summary
+
+        people = summary(evaluated)
+        if people is not None:
+            print("\n".join(["", *(f"  {line}" for line in result_lines(people))]))
+    if isinstance(harness, dict):
+        print("\n".join(["", *(f"  {clip(line, 150)}" for line in harness_lines(harness))]))
 
 
 def _say(event: Event) -> None:

@@ -17,6 +17,7 @@ def model_card(
     environment: Mapping[str, Any] | None,
     check: Mapping[str, Any] | None,
     license_of_base: str = "",
+    license_of_data: str = "",
 ) -> str:
     """Markdown with the YAML header that the hub reads. Paths of the training machine are left out."""
     base = (
@@ -46,6 +47,11 @@ def model_card(
         "## What it was trained on",
         "",
         *_data_lines(manifest),
+        "",
+        "## Licences",
+        "",
+        f"- of the base: {license_of_base or 'not known here; see the page of ' + base}",
+        f"- of the data: {license_of_data or 'not stated with the data; ask whoever made it before you pass this on'}",
         "",
         "## How it was trained",
         "",
@@ -114,12 +120,24 @@ def _loading(format_name: str, base: str) -> list[str]:
 def _check_lines(check: Mapping[str, Any] | None) -> list[str]:
     if not check:
         return []
-    words = (
-        f"{check['same_text']:.1%} of {check['compared']} prompts gave the same greedy text as the tuned model "
-        f"(at least {check['threshold']:.0%} were asked for). "
-        f"Largest difference of a logit: {check['largest_logit_difference']}."
-    )
-    return ["## Check of this export", "", words]
+    return ["## Check of this export", "", *(f"- {_plain(line)}" for line in check_lines(check))]
+
+
+def check_lines(check: Mapping[str, Any]) -> list[str]:
+    """A check report in words."""
+    if not check.get("compared"):
+        return ["nothing could be compared: the run has no held-out prompts"]
+    measured, asked = check.get("measure", "same_text"), f"at least {check['threshold']:.0%} were asked for"
+    same = f"{check['same_text']:.1%} of {check['compared']} held-out prompts gave the same greedy text"
+    lines = [f"{same} as the tuned model" + (f" ({asked})" if measured == "same_text" else "")]
+    if check.get("same_next_token") is not None:
+        words = f"{check['same_next_token']:.1%} of the tuned model's own tokens would be written here, too"
+        lines.append(words + (f" ({asked})" if measured == "same_next_token" else ""))
+    if check.get("llama_cpp_same_text") is not None:
+        lines.append(f"{check['llama_cpp_same_text']:.1%} gave the same text in llama.cpp itself")
+    if check.get("largest_logit_difference") is not None:
+        lines.append(f"largest difference of a logit: {check['largest_logit_difference']:.3g}")
+    return lines
 
 
 def _plain(text: object) -> str:

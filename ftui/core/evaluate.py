@@ -165,7 +165,8 @@ def judge(
         return Verdict("SHIP", tuple(reasons), primary, metrics, forgetting=forgetting)
     needed = None if settled_equal else rows_to_settle(main, deltas)
     if needed is not None:
-        reasons.append(f"about {needed:,} held-out rows would settle it")
+        more = needed - main.n
+        reasons.append(f"about {more:,} more held-out rows ({needed:,} in all) would settle it")
     return Verdict("INCONCLUSIVE", tuple(reasons), primary, metrics, needed, forgetting)
 
 

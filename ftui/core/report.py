@@ -1,12 +1,12 @@
-"""A run's result as a page that a person can hand to their team: Markdown, and self-contained HTML with charts."""
+"""A run's result for a person's team, as Markdown; core/report_html.py makes the same a page with charts."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftui.core.agreement import in_words
 from ftui.core.plan import Plan
 from ftui.core.text import safe
 
@@ -28,6 +28,12 @@ class ReportData:
     environment: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
     """predicted_bytes and measured_bytes of the peak, where known."""
+    people: Mapping[str, Any] = field(default_factory=dict)
+    """What raters said, as core/rating.py sums it up; empty where nobody rated."""
+    judge: Mapping[str, Any] = field(default_factory=dict)
+    """eval/judge.json."""
+    harness: Mapping[str, Any] = field(default_factory=dict)
+    """eval/lm-eval.json."""
 
 
 def changed_most(samples: Sequence[Mapping[str, Any]], *, best: bool) -> list[Mapping[str, Any]]:
@@ -57,8 +63,17 @@ def markdown_report(data: ReportData) -> str:
             f"| {m['ci_low']:+.4g} to {m['ci_high']:+.4g} | {m['n']} |"
             for name, m in verdict.get("metrics", {}).items()
         ]
+        lines += ["", *(f"- {_inline(line)}" for line in figures(verdict))]
+        lines += _group_lines(verdict) + _confusion_lines(verdict)
     else:
         lines.append("Base and tuned were not compared.")
+    for title, words in (
+        ("What people said, blind", people_lines(data.people)),
+        ("What a judge said", judge_lines(data.judge)),
+        ("lm-eval", harness_lines(data.harness)),
+    ):
+        if words:
+            lines += ["", f"## {title}", "", *(f"- {_inline(line)}" for line in words)]
     lines += ["", "## What was done", ""]
     lines += [f"- model: {_inline(plan.model.id)}", f"- method: {plan.method.task}, {plan.method.technique}"]
     lines += [f"- {name}: {_inline(reason)}" for name, reason in plan.reasons.items()]
@@ -84,77 +99,88 @@ def markdown_report(data: ReportData) -> str:
     return "\n".join(lines) + "\n"
 
 
-def html_report(data: ReportData) -> str:
-    """The report as one HTML file without scripts and without anything fetched; everything from outside is escaped."""
-    verdict = data.verdict or {}
-    word = VERDICTS.get(verdict.get("verdict", ""), "not compared")
-    tone = {"SHIP": "#1a7f37", "DON'T SHIP": "#b42318"}.get(word, "#8a6100")
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{m['base']:.4g}</td><td>{m['tuned']:.4g}</td><td>{m['delta']:+.4g}</td>"
-        f"<td>{m['ci_low']:+.4g} to {m['ci_high']:+.4g}</td><td>{m['n']}</td></tr>"
-        for name, m in verdict.get("metrics", {}).items()
-    )
-    reasons = "".join(f"<li>{_escaped(reason)}</li>" for reason in verdict.get("reasons", []))
-    samples = "".join(
-        f"<h2>{title}</h2>" + "".join(_sample_html(row) for row in rows)
-        for title, rows in (
-            ("Gained most", changed_most(data.samples, best=True)),
-            ("Lost most", changed_most(data.samples, best=False)),
-            ("The tuned model's worst answers", worst(data.samples)),
-        )
-        if rows
-    )
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{_escaped(data.run)}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1f2328 }}
-table {{ border-collapse: collapse; width: 100% }} td, th {{ border-bottom: 1px solid #d0d7de; padding: .3rem .6rem; text-align: left }}
-pre {{ background: #f6f8fa; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere }}
-.verdict {{ color: {tone}; font-size: 1.6rem; font-weight: 700 }}
-</style>
-<h1>{_escaped(data.run)}</h1>
-<p class="verdict">{word}</p>
-<ul>{reasons}</ul>
-<table><tr><th>metric<th>base<th>tuned<th>change<th>95 % interval<th>rows</tr>{rows}</table>
-<h2>Loss</h2>
-{loss_svg(data.losses, data.eval_losses)}
-{samples}
-</html>
-"""  # noqa: E501
+def figures(verdict: Mapping[str, Any]) -> list[str]:
+    """The figures of a verdict that are no row of its table, one sentence each."""
+    found = []
+    if perplexity := verdict.get("perplexity"):
+        found.append(f"perplexity of the wanted answers: {perplexity['base']:.3g} -> {perplexity['tuned']:.3g}")
+    if moved := verdict.get("kl_to_base"):
+        found.append(f"distance to the base (KL): {moved['mean']:.3g} nats a token, {moved['rows']} rows")
+    if reward := verdict.get("reward_accuracy"):
+        interval = f"95 % {reward['ci_low']:.2f} to {reward['ci_high']:.2f}, {reward['rows']} rows"
+        found.append(f"reward accuracy against the base: {reward['value']:.2f} ({interval}; chance is 0.50)")
+    if noise := verdict.get("noise"):
+        again = f"{noise['changed']} of {noise['rows']} answers changed when the same model was asked twice"
+        found.append(f"noise floor: {verdict.get('noise_floor') or 0.0:.3g} ({again})")
+    for name, speed in (verdict.get("speed") or {}).items():
+        if speed:
+            first = speed.get("first_token_seconds")
+            alone = speed.get("alone_tokens_per_second")
+            waits = f", alone {first:.3g} s to the first token" if first is not None else ""
+            rate = f" and {alone:.0f} tokens/s after it" if alone is not None else ""
+            found.append(f"speed of {name}: {speed['tokens_per_second']:.0f} tokens/s in batches{waits}{rate}")
+    return found
 
 
-def loss_svg(
-    losses: Sequence[tuple[int, float]], eval_losses: Sequence[tuple[int, float]], width: int = 800, height: int = 300
-) -> str:
-    """Train loss as a line, held-out loss as a line with points; axes in steps and nats per token."""
-    points = [*losses, *eval_losses]
-    if not points:
-        return "<p>No steps.</p>"
-    last = max(step for step, _ in points) or 1
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    span = (high - low) or 1.0
+def people_lines(people: Mapping[str, Any]) -> list[str]:
+    """What raters said, a line for each criterion."""
+    if not people:
+        return []
+    lines = [f"{people['items']} rows rated blind by {', '.join(people['raters'])}"]
+    for name, c in people["criteria"].items():
+        agreed = f", agreement alpha {c['alpha']:+.2f} ({in_words(c['alpha'])})" if c["alpha"] is not None else ""
+        lines.append(f"{name}: {_win_words(c)}{agreed}")
+    return lines
 
-    def place(step: float, value: float) -> str:
-        return f"{50 + step / last * (width - 70):.1f},{height - 30 - (value - low) / span * (height - 50):.1f}"
 
-    parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="loss over steps" xmlns="http://www.w3.org/2000/svg">',
-        f'<path d="M50 20V{height - 30}H{width - 20}" fill="none" stroke="#8c959f"/>',
-        f'<text x="4" y="28" font-size="12">{high:.3g}</text>',
-        f'<text x="4" y="{height - 30}" font-size="12">{low:.3g}</text>',
-        f'<text x="{width - 60}" y="{height - 10}" font-size="12">{last} steps</text>',
+def judge_lines(judge: Mapping[str, Any]) -> list[str]:
+    """What a language model said as judge, how steady it was, and how far people agree with it."""
+    if not judge:
+        return []
+    failed = f", {judge['failed']} without a readable word" if judge.get("failed") else ""
+    lines = [f"{judge['judge']} judged {judge['rows']} rows in both orders{failed}"]
+    for name, c in judge.get("criteria", {}).items():
+        steady = f"{judge['consistency'][name]:.0%} held when the answers were swapped"
+        said = judge.get("people", {}).get(name)
+        people = f"; the same winner as people on {said['same_winner']:.0%} of {said['rows']} rows" if said else ""
+        lines.append(f"{name}: {_win_words(c)}; {steady}{people}")
+    if judge.get("rows") and not judge.get("reliable"):
+        lines.append("unreliable: too many of its verdicts turned with the order of the answers")
+    return lines
+
+
+def harness_lines(harness: Mapping[str, Any]) -> list[str]:
+    """Results of lm-eval, base against tuned."""
+    return [
+        f"{task} {metric}: {values['base']:.3f} -> {values['tuned']:.3f}"
+        for task, metrics in harness.get("tasks", {}).items()
+        for metric, values in metrics.items()
     ]
-    for values, colour, name in ((losses, "#0969da", "train"), (eval_losses, "#bc4c00", "held out")):
-        if values:
-            line = " ".join(place(step, value) for step, value in values)
-            parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}"><title>{name}</title></polyline>')
-    parts += [
-        f'<circle cx="{x}" cy="{y}" r="4" fill="#bc4c00"/>'
-        for x, y in (place(step, value).split(",") for step, value in eval_losses)
+
+
+def _win_words(c: Mapping[str, Any]) -> str:
+    counts = f"tuned better {c['wins']}, same {c['ties']}, base better {c['losses']}"
+    return f"{counts}, win rate {c['win_rate']:.2f} (95 % {c['ci_low']:.2f} to {c['ci_high']:.2f})"
+
+
+def _group_lines(verdict: Mapping[str, Any]) -> list[str]:
+    groups = verdict.get("groups") or []
+    if not groups:
+        return []
+    rows = [f"| {_inline(g['reason'])} | {g['base']} | {g['tuned']} |" for g in groups]
+    return ["", "## What was wrong with answers", "", "| | base | tuned |", "|---|---:|---:|", *rows]
+
+
+def _confusion_lines(verdict: Mapping[str, Any]) -> list[str]:
+    made = (verdict.get("confusion") or {}).get("tuned")
+    if not made:
+        return []
+    labels = [_inline(label) for label in made["labels"]]
+    lines = ["", "## Labels of the tuned model", "", f"| wanted | {' | '.join(labels)} |"]
+    lines.append("|---|" + "---:|" * len(labels))
+    return lines + [
+        f"| {label} | {' | '.join(map(str, row))} |" for label, row in zip(labels, made["table"], strict=False)
     ]
-    parts.append('<text x="60" y="16" font-size="12" fill="#0969da">train</text>')
-    parts.append('<text x="100" y="16" font-size="12" fill="#bc4c00">held out</text></svg>')
-    return "".join(parts)
 
 
 def _sample_lines(row: Mapping[str, Any]) -> list[str]:
@@ -164,17 +190,6 @@ def _sample_lines(row: Mapping[str, Any]) -> list[str]:
         fence = "```" if "```" not in text else "`````"
         lines += [f"{name}:", fence, text, fence]
     return [*lines, ""]
-
-
-def _sample_html(row: Mapping[str, Any]) -> str:
-    return "".join(
-        f"<p>{name}</p><pre>{_escaped(str(row.get(name, ''))[:600])}</pre>"
-        for name in ("prompt", "reference", "base", "tuned")
-    )
-
-
-def _escaped(text: object) -> str:
-    return html.escape(safe(str(text), newlines=True))
 
 
 def _inline(text: object) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from ftui.core.plan import Plan
 from ftui.services.process import ProcessId, boot_id, identify
 from ftui.services.runs import Run
+from ftui.services.workers import score_cache
 
 _GATE = 'read -r word && [ "$word" = go ] && exec "$@" </dev/null'
 
@@ -36,6 +37,7 @@ def trainer_environment() -> dict[str, str]:
         "HF_DATASETS_OFFLINE": "1",
         "WANDB_DISABLED": "true",
         "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "FTUI_SCORE_CACHE": str(score_cache()),
     }
     return {**os.environ, **{key: os.environ.get(key, value) for key, value in quiet.items()}}
 

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftui.core.card import model_card
 from ftui.core.events import Event
 from ftui.core.modelfile import differences, modelfile, wrapping_of
 from ftui.errors import FtuiError
+from ftui.services.deliver_card import write_card
+from ftui.services.deliver_serving import write_serving
 from ftui.services.files import folder_bytes, read_json, write_atomic
+from ftui.services.ollama import create_model
 from ftui.services.runs import Run, read_state
 from ftui.services.workers import run_worker
 
 FORMATS = ("adapter", "merged", "gguf", "ollama", "vllm", "hub")
+QUANTS = ("f16", "q8_0", "q4_k_m", "bf16", "f32")
+CONTEXT_TOKENS_MAX = 8192
+"""Ollama reserves memory for its whole context: a model's own 131,072 tokens would fill a GPU for nothing."""
 Hear = Callable[[Event], None]
 
 
@@ -35,7 +40,12 @@ class Delivered:
 def deliver(
     run: Run, format_name: str, out: Path | None, options: dict[str, Any], hear: Hear, *, overwrite: bool = False
 ) -> Delivered:
-    """Export a finished (or stopped) run. Raises FtuiError; nothing half-written keeps its final name."""
+    """Export a finished (or stopped) run. Raises FtuiError; nothing half-written keeps its final name.
+
+    options: of trainer/export.py, as far as they are not the format's and the folder's.
+    """
+    if format_name not in FORMATS or format_name == "hub":
+        raise FtuiError("No such export", f"{format_name!r}; there are {', '.join(FORMATS)}")
     if not (run.path / "model").is_dir():
         status = read_state(run).status
         raise FtuiError(
@@ -49,33 +59,49 @@ def deliver(
     try:
         working.mkdir(mode=0o700, parents=True)
         check, steps = _write(run, format_name, working, options, hear, target)
+        final = target if check["passed"] else target.with_name(f"{target.name}.failed")
+        _replace(working, final)
     except OSError as error:
         shutil.rmtree(working, ignore_errors=True)
         raise FtuiError("The export cannot be written", f"{error.filename or working}: {error.strerror}") from None
     except BaseException:
         shutil.rmtree(working, ignore_errors=True)
         raise
-    final = target if check["passed"] else target.with_name(f"{target.name}.failed")
-    shutil.rmtree(final, ignore_errors=True)
-    working.rename(final)
+    if check["passed"] and format_name == "ollama":
+        steps = create_model(run.plan().run.name, final, replace=overwrite)
     return Delivered(format_name, final, bool(check["passed"]), check, steps)
+
+
+def _replace(working: Path, final: Path) -> None:
+    """Give the folder its name; an older one of that name goes only when the new one is in its place."""
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    working.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(
     run: Run, format_name: str, folder: Path, options: dict[str, Any], hear: Hear, final: Path
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
+    _need_room(run, folder)
     match format_name:
-        case "adapter" | "merged" | "gguf":
-            _need_room(run, folder)
-            run_worker("ftui.trainer.export", run.path, {**options, "format": format_name, "out": str(folder)}, hear)
-            check = read_json(folder / "check.json")
-            _write_card(run, format_name, folder, check)
-            return check, _next_steps(format_name, final)
         case "ollama":
-            return _ollama(run, folder, options, hear, final)
+            return _ollama(run, folder, options, hear), ()
         case "vllm":
             return _vllm(run, folder, options, hear, final)
-    raise FtuiError("No such export", f"{format_name!r}; there are {', '.join(FORMATS)}")
+    check = _export(run, format_name, folder, options, hear)
+    write_card(run, format_name, folder, check)
+    return check, _next_steps(format_name, final)
+
+
+def _export(run: Run, format_name: str, folder: Path, options: dict[str, Any], hear: Hear) -> dict[str, Any]:
+    run_worker("ftui.trainer.export", run.path, {**options, "format": format_name, "out": str(folder)}, hear)
+    check = read_json(folder / "check.json")
+    if not isinstance(check, dict):
+        raise FtuiError("The export has no check report", f"{folder}/check.json", "Its log: logs/worker.log")
+    return check
 
 
 def _need_room(run: Run, folder: Path) -> None:
@@ -86,21 +112,9 @@ def _need_room(run: Run, folder: Path) -> None:
     if free < need:
         raise FtuiError(
             "The disk is too full",
-            f"{folder}: {need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} are free",
+            f"{folder.parent}: {need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} are free",
             "Use --out.",
         )
-
-
-def _write_card(run: Run, format_name: str, folder: Path, check: dict[str, Any] | None) -> None:
-    card = model_card(
-        run.plan(),
-        format_name=format_name,
-        verdict=read_json(run.verdict_file),
-        manifest=read_json(run.path / "data" / "manifest.json"),
-        environment=read_json(run.path / "environment.json"),
-        check=check,
-    )
-    write_atomic(folder / "README.md", card)
 
 
 def _next_steps(format_name: str, folder: Path) -> tuple[str, ...]:
@@ -111,16 +125,15 @@ def _next_steps(format_name: str, folder: Path) -> tuple[str, ...]:
     }[format_name]
 
 
-def _ollama(
-    run: Run, folder: Path, options: dict[str, Any], hear: Hear, final: Path
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _ollama(run: Run, folder: Path, options: dict[str, Any], hear: Hear) -> dict[str, Any]:
     """A GGUF file and a Modelfile whose template is proven equal to the chat template of the training."""
-    run_worker("ftui.trainer.export", run.path, {**options, "format": "gguf", "out": str(folder)}, hear)
-    check = read_json(folder / "check.json")
+    from ftui.core.render import end_of_turn
     from ftui.services.tokenizer import load_tokenizer
 
+    # The template first: a model whose template has no equal in Ollama must not cost the conversion.
     dialect = load_tokenizer(run.path / "model").dialect
     wrapping = wrapping_of(dialect)
+    check = _export(run, "gguf", folder, options, hear)
     conversations = _conversations(run.path / "data" / "eval.jsonl")
     wrong = differences(wrapping, dialect, conversations)
     check["template_conversations"] = len(conversations)
@@ -128,15 +141,25 @@ def _ollama(
     if wrong:
         check["passed"] = False
         check["notes"].append(f"the Modelfile's template writes {len(wrong)} held-out conversations otherwise")
-    from ftui.core.render import end_of_turn
-
     stops = [stop for stop in dict.fromkeys((end_of_turn(dialect), dialect.eos)) if stop]
     weights = next(folder.glob("*.gguf")).name
-    text = modelfile(wrapping, f"./{weights}", stops, context=run.plan().data.max_length_tokens)
+    text = modelfile(wrapping, f"./{weights}", stops, context=context_tokens(run))
     write_atomic(folder / "Modelfile", text)
     write_atomic(folder / "check.json", json.dumps(check, indent=2) + "\n")
-    _write_card(run, "gguf", folder, check)
-    return check, (f"cd {final} && ollama create {run.plan().run.name} -f Modelfile",)
+    write_card(run, "gguf", folder, check)
+    return check
+
+
+def context_tokens(run: Run) -> int:
+    """The model's window, capped: what it was trained on is a row's length, not what a conversation may grow to."""
+    plan = run.plan()
+    window = None
+    for folder in (run.path / "model", Path(plan.model.path or plan.model.id)):
+        config = read_json(folder / "config.json")
+        if isinstance(config, dict):
+            window = config.get("max_position_embeddings")
+            break
+    return min(int(window), CONTEXT_TOKENS_MAX) if isinstance(window, int) and window > 0 else CONTEXT_TOKENS_MAX
 
 
 def _conversations(path: Path) -> list[list[dict[str, str]]]:
@@ -158,51 +181,13 @@ def _conversations(path: Path) -> list[list[dict[str, str]]]:
 def _vllm(
     run: Run, folder: Path, options: dict[str, Any], hear: Hear, final: Path
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A serve script and configuration for vLLM, and an nginx split of real traffic between base and tuned."""
+    """Weights, and everything that serves them beside the base."""
     adapter = (run.path / "model" / "adapter_config.json").is_file()
     kind = "adapter" if adapter else "merged"
     weights = folder / "model"
-    run_worker("ftui.trainer.export", run.path, {**options, "format": kind, "out": str(weights)}, hear)
-    check = read_json(weights / "check.json")
-    _write_card(run, kind, weights, check)
-    plan = run.plan()
-    base = plan.model.path or plan.model.id
-    length = max(plan.data.max_length_tokens + plan.eval.max_new_tokens, 1024)
-    config = f"model: {base if adapter else './model'}\nmax-model-len: {length}\nhost: 127.0.0.1\nport: 8000\n"
-    if adapter:
-        rank = max(8, plan.method.lora_rank)
-        config += f"enable-lora: true\nmax-lora-rank: {rank}\nlora-modules:\n  - tuned=./model\n"
-    else:
-        config += "served-model-name: tuned\n"
-    write_atomic(folder / "vllm.yaml", config)
-    template = "--chat-template ./model/chat_template.jinja" if (weights / "chat_template.jinja").is_file() else ""
-    serve = f'#!/bin/sh\ncd "$(dirname "$0")" && exec vllm serve --config vllm.yaml {template}\n'
-    write_atomic(folder / "serve.sh", serve, mode=0o700)
-    write_atomic(folder / "ab-split.nginx.conf", AB_SPLIT)
-    return check, (f"{final}/serve.sh", f"nginx -c {final}/ab-split.nginx.conf   (base on port 8001, 10 % to tuned)")
-
-
-AB_SPLIT = """\
-# Sends one request in ten to the tuned model (port 8000) and the rest to the base (port 8001), by client address, so
-# that a client stays with one of them. The answer's X-Model header says which it was.
-events {}
-http {
-  split_clients "$remote_addr" $upstream {
-    10%     tuned;
-    *       base;
-  }
-  upstream tuned { server 127.0.0.1:8000; }
-  upstream base  { server 127.0.0.1:8001; }
-  server {
-    listen 127.0.0.1:8080;
-    location / {
-      proxy_pass http://$upstream;
-      proxy_buffering off;
-      add_header X-Model $upstream;
-    }
-  }
-}
-"""
+    check = _export(run, kind, weights, options, hear)
+    write_card(run, kind, weights, check)
+    return check, write_serving(run.plan(), folder, final, adapter=adapter, window=context_tokens(run))
 
 
 def delivered_bytes(delivered: Delivered) -> int:

@@ -4,42 +4,77 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ftui.core.events import Event
 from ftui.errors import FtuiError
 from ftui.services.launch import require_training_stack
 from ftui.services.paths import make_private
-from ftui.services.runs import Run, read_state
+from ftui.services.runs import LIVE, Run, read_state
 from ftui.services.workers import run_worker
 
 Hear = Callable[[Event], None]
+OWN_NAMES = ("base", "tuned", "prompted", "verdict", "judge", "samples", "ratings")
 
 
 def score_run(
-    run: Run, *, rows: Path | None = None, rows_max: int | None = None, prompted: int = 0, hear: Hear = lambda _: None
+    run: Run,
+    *,
+    rows: Path | None = None,
+    rows_max: int | None = None,
+    prompted: int = 0,
+    against: Sequence[Run] = (),
+    adapter: Path | None = None,
+    hear: Hear = lambda _: None,
 ) -> Path:
-    """Score base and tuned (and the prompted base); gives the folder whose eval/ holds the results."""
+    """Score base and tuned, and rivals: the base with `prompted` examples in its prompt, the models of other runs.
+
+    adapter: score this adapter of the same base in place of the run's own; its results lie in a folder of their own.
+    Gives the folder whose eval/ holds the results. Raises FtuiError.
+    """
     require_training_stack()
-    state = read_state(run)
-    status = state.status
-    if state.live:
-        raise FtuiError("The run is alive", f"{run.name} is {status}", "It is scored when it ends; or stop it first.")
-    if not (run.path / "model").is_dir():
-        raise FtuiError(
-            "The run has no model yet", f"{run.name} is {status}", f"Finish it: ftui runs resume {run.name}"
-        )
+    refuse_unfinished(run)
+    for other in against:
+        refuse_unfinished(other)
     held_out = run.path / "data" / "eval.jsonl"
     out = run.path
     if rows is not None:
         held_out, out = _other_rows(run, rows)
     elif not held_out.is_file() or not held_out.stat().st_size:
         raise FtuiError("No held-out rows", f"{run.name} kept none", f"Name some: ftui eval {run.name} --rows FILE")
-    models = ["base", "tuned", *(["prompted"] if prompted else [])]
-    request = {"rows": str(held_out), "out": str(out), "models": models, "prompted": prompted, "rows_max": rows_max}
+    if adapter is not None:
+        name = hashlib.sha256(f"{adapter}:{out}".encode()).hexdigest()[:12]
+        out = make_private(run.path / "eval" / f"adapter-{name}")
+    request: dict[str, Any] = {
+        "rows": str(held_out),
+        "out": str(out),
+        "prompted": prompted,
+        "rows_max": rows_max,
+        "others": {_label(other): str(other.path) for other in against},
+        "adapter": str(adapter) if adapter else None,
+    }
     run_worker("ftui.trainer.evaluate", run.path, request, hear)
     return out
+
+
+def refuse_unfinished(run: Run) -> None:
+    """Raise FtuiError where the run has no final model yet, or is still at work on it."""
+    status = read_state(run).status
+    if status in LIVE:
+        raise FtuiError("The run is alive", f"{run.name} is {status}", "It is scored when it ends; or stop it first.")
+    if not (run.path / "model").is_dir():
+        raise FtuiError(
+            "The run has no model yet", f"{run.name} is {status}", f"Finish it: ftui runs resume {run.name}"
+        )
+
+
+def _label(run: Run) -> str:
+    """A rival's name, which is a file's name, too."""
+    label = re.sub(r"[^\w.-]+", "-", run.name).strip(".-") or "run"
+    return f"run-{label}" if label in OWN_NAMES else label
 
 
 def _other_rows(run: Run, path: Path) -> tuple[Path, Path]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Eval, Memory, Step
-from ftui.core.report import ReportData, html_report, markdown_report
+from ftui.core.rating import summarize
+from ftui.core.report import ReportData, markdown_report
+from ftui.core.report_html import html_report
+from ftui.core.secrets import redact, secrets_of
 from ftui.services.files import read_json, write_atomic
 from ftui.services.runs import Run
 from ftui.services.tail import EventTail
@@ -35,16 +39,23 @@ def report_data(run: Run) -> ReportData:
                 break
     prediction = read_json(run.path / "fit.json") or {}
     memory = {"predicted_bytes": prediction.get("predicted_allocated_bytes"), "measured_bytes": peak or None}
+    samples = read_samples(run.path / "eval" / "samples.jsonl")
+    from ftui.services.rating import read_ratings
+
+    people = summarize(read_ratings(run.path, samples))
     return ReportData(
         run=run.name,
         plan=run.plan(),
         verdict=read_json(run.verdict_file),
-        samples=read_samples(run.path / "eval" / "samples.jsonl"),
+        samples=samples,
         losses=sorted(losses.items()),
         eval_losses=sorted(eval_losses.items()),
         manifest=read_json(run.path / "data" / "manifest.json") or {},
         environment=read_json(run.path / "environment.json") or {},
         memory=memory,
+        people=people.as_json() if people else {},
+        judge=read_json(run.path / "eval" / "judge.json") or {},
+        harness=read_json(run.path / "eval" / "lm-eval.json") or {},
     )
 
 
@@ -52,8 +63,9 @@ def write_reports(run: Run) -> tuple[Path, Path]:
     """Write report.md and report.html into the run's folder and give their paths. Raises OSError."""
     data = report_data(run)
     markdown, page = run.path / "report.md", run.path / "report.html"
-    write_atomic(markdown, markdown_report(data))
-    write_atomic(page, html_report(data))
+    secrets = secrets_of(os.environ)
+    write_atomic(markdown, redact(markdown_report(data), known=secrets))
+    write_atomic(page, redact(html_report(data), known=secrets))
     return markdown, page
 
 

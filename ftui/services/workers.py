@@ -12,7 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Event, Failed, parse_line
-from ftui.errors import EXIT_NO, FtuiError
+from ftui.errors import EXIT_COULD_NOT, FtuiError
+from ftui.services.paths import home
+
+
+def worker_environment() -> dict[str, str]:
+    """Offline, quiet, and told where scores of untouched models are kept."""
+    return {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "FTUI_SCORE_CACHE": str(score_cache()),
+    }
+
+
+def score_cache() -> Path:
+    """The folder of kept scores."""
+    return home() / "cache" / "scores"
 
 
 def run_worker(module: str, run_dir: Path, request: Mapping[str, Any], hear: Callable[[Event], None]) -> None:
@@ -32,7 +50,7 @@ def run_worker(module: str, run_dir: Path, request: Mapping[str, Any], hear: Cal
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"},
+                env=worker_environment(),
             )
             assert process.stdout is not None
             try:
@@ -49,7 +67,11 @@ def run_worker(module: str, run_dir: Path, request: Mapping[str, Any], hear: Cal
                 process.wait()
                 raise
     if failed is not None:
-        raise FtuiError(failed.title, failed.message, failed.hint, EXIT_NO)
+        # The hints of a training do not fit what is called by hand.
+        hint = "Free some space and call it again." if failed.reason == "disk" else failed.hint
+        hint = hint.replace("logs/trainer.log", "logs/worker.log")
+        title = failed.title.replace("The training failed", "It failed")
+        raise FtuiError(title, failed.message, hint, EXIT_COULD_NOT)
     if process.returncode:
         raise FtuiError(
             "The worker ended without a word", f"{module}: exit code {process.returncode}", f"Its log: {log}"

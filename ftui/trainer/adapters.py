@@ -127,7 +127,8 @@ def _losses(model: Any, tokenizer: Any, plan: Any, source: Mapping[str, Any], ad
     from ftui.core.render import Options
     from ftui.trainer.dialect import dialect_of
     from ftui.trainer.job import read_rows
-    from ftui.trainer.score import answer_losses, rendered
+    from ftui.trainer.score_losses import answer_losses
+    from ftui.trainer.score_rows import rendered
 
     if not source.get("rows") or not Path(source["rows"]).is_file():
         return {}

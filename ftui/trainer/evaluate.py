@@ -1,8 +1,9 @@
 """`python -m ftui.trainer.evaluate RUN_DIR REQUEST.json`: score base and tuned again, perhaps on other rows.
 
 REQUEST: {"rows": canonical rows file or null for the run's own held-out rows, "out": folder for the results,
-"models": ["base", "tuned"], "prompted": few-shot examples for a prompted base or 0}. Speaks in events, one a line, on
-stdout; the results are files.
+"rows_max": most rows or null, "prompted": few-shot examples for a prompted base or 0, "others": {name: run folder} of
+earlier runs whose tuned models answer the same prompts, "adapter": a folder to score in place of the run's own}.
+Speaks in events, one a line, on stdout; the results are files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from ftui.core.events import Event, Failed, Phase, to_line
 from ftui.core.plan import with_values
+from ftui.errors import FtuiError
 
 
 def emit(event: Event) -> None:
@@ -25,29 +27,51 @@ def emit(event: Event) -> None:
 
 
 def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
-    """Score the asked models and write their results and the verdict below request["out"]. Raises FtuiError."""
+    """Score base, tuned and rivals and write their results and the verdict below request["out"]. Raises FtuiError."""
     emit(Phase("importing", "torch, transformers"))
     from ftui.trainer import finished, score
     from ftui.trainer.job import read_rows
+    from ftui.trainer.verdict import write_verdict
 
     plan = finished.read_run(run_dir)
+    if plan.method.task == "reward":
+        raise FtuiError(
+            "A reward model writes no answers", "its accuracy on held-out pairs was measured at the end of the run"
+        )
     if request.get("rows_max"):
         plan = with_values(plan, {"eval.rows_max": request["rows_max"]})
     out = Path(request["out"])
     _lay_out(run_dir, out)
     rows = list(read_rows(Path(request.get("rows") or run_dir / "data" / "eval.jsonl")))
     tokenizer = finished.tokenizer_of(run_dir, plan)
-    for label in request.get("models", ["base", "tuned"]):
-        emit(Phase("loading", f"the {label} model"))
-        model = finished.load_tuned(run_dir, plan) if label == "tuned" else finished.load_base(run_dir, plan)
-        asked = rows
-        if label == "prompted":
-            examples = list(read_rows(run_dir / "data" / "train.jsonl"))[: int(request.get("prompted", 3))]
-            asked = [with_examples(row, examples) for row in rows]
+    adapter = Path(request["adapter"]) if request.get("adapter") else None
+
+    def scored(label: str, model: Any, asked: Sequence[Mapping[str, Any]]) -> None:
         score.score_model(model, tokenizer, asked, plan, out, label, emit)
-        del model
-    if {"base", "tuned"} <= set(request.get("models", ["base", "tuned"])):
-        score.write_verdict(out, plan)
+
+    emit(Phase("loading", "the base model"))
+    base = finished.load_base(run_dir, plan)
+    scored("base", base, rows)
+    rivals = []
+    if request.get("prompted"):
+        count = int(request["prompted"])
+        examples = list(read_rows(run_dir / "data" / "train.jsonl"))[:count]
+        rivals.append("prompted")
+        # The examples must not be cut away: a rival that is asked without them would be no rival.
+        window = int(getattr(base.config, "max_position_embeddings", 0) or 1 << 20)
+        room = max(plan.data.max_length_tokens, window - plan.eval.max_new_tokens)
+        roomy = with_values(plan, {"data.max_length_tokens": room})
+        asked = [with_examples(row, examples) for row in rows]
+        score.score_model(base, tokenizer, asked, roomy, out, "prompted", emit)
+    del base
+    emit(Phase("loading", "the tuned model"))
+    scored("tuned", finished.load_tuned(run_dir, plan, folder=adapter), rows)
+    for name, folder in (request.get("others") or {}).items():
+        emit(Phase("loading", f"the tuned model of {name}"))
+        other = Path(folder)
+        rivals.append(name)
+        scored(name, finished.load_tuned(other, finished.read_run(other)), rows)
+    write_verdict(out, plan, rivals)
 
 
 def with_examples(row: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -66,9 +90,9 @@ def _lay_out(run_dir: Path, out: Path) -> None:
         return
     (out / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
     (out / "eval").mkdir(mode=0o700, exist_ok=True)
-    for name in ("probe.jsonl", "schema.json"):
-        if (run_dir / "data" / name).is_file():
-            shutil.copyfile(run_dir / "data" / name, out / "data" / name)
+    for name in ("data/probe.jsonl", "data/schema.json", "environment.json"):
+        if (run_dir / name).is_file():
+            shutil.copyfile(run_dir / name, out / name)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,24 +1,26 @@
 """`python -m ftui.trainer.export RUN_DIR REQUEST.json`: write the tuned model in another form, and check it.
 
-REQUEST: {"format": adapter|merged|gguf, "out": folder, "dtype": bf16|fp16|fp32|auto, "quant": f16|q8_0|f32|bf16,
-"prompts": how many held-out prompts the check compares}. Speaks in events on stdout. Leaves check.json in the folder:
-{"passed", "compared", "same_text", "largest_logit_difference", "threshold", "against", "notes"}.
+REQUEST: {"format": adapter|merged|gguf, "out": folder, "dtype": bf16|fp16|fp32|auto, "quant": f32|f16|bf16|q8_0|q4_k_m,
+"prompts": how many held-out prompts the check compares, "adapter": a folder to export in place of the run's own}.
+Speaks in events on stdout. Leaves check.json in the folder, as trainer/export_check.py reports it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Event, Phase, to_line
 from ftui.errors import FtuiError
 
-THRESHOLDS = {"adapter": 1.0, "merged": 0.99, "gguf": 0.98, "gguf-q8_0": 0.90}
-"""Share of held-out prompts whose greedy text must be the same. Eight bits may turn a near tie the other way."""
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+QUANTIZER = "llama-quantize"
+SHARD = "4GB"
 
 
 def emit(event: Event) -> None:
@@ -31,188 +33,198 @@ def export(run_dir: Path, request: Mapping[str, Any]) -> None:
     """Write the artefact and its check report into request["out"]. Raises FtuiError, OSError."""
     emit(Phase("importing", "torch, transformers, peft"))
     from ftui.trainer import finished
+    from ftui.trainer.export_check import answers_of, report, same_next_token
+    from ftui.trainer.job import write_json
 
-    plan = finished.read_run(run_dir)
-    out = Path(request["out"])
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tokenizer = finished.tokenizer_of(run_dir, plan)
-    prompts = _prompts(run_dir, plan, tokenizer, int(request.get("prompts", 32)))
+    job = _Export(run_dir, request)
+    prompts = job.prompts()
     emit(Phase("loading", "base and adapter"))
-    tuned = finished.load_tuned(run_dir, plan)
+    tuned = finished.load_tuned(run_dir, job.plan, job.checked_in, folder=job.adapter)
     emit(Phase("checking", f"answers of the tuned model to {len(prompts)} held-out prompts"))
-    wanted = Answers.of(tuned, tokenizer, prompts, plan.eval.max_new_tokens)
+    limit = job.plan.eval.max_new_tokens
+    wanted = answers_of(tuned, job.tokenizer, prompts, limit)
     del tuned
     match request["format"]:
         case "adapter":
-            exported = _adapter(run_dir, out, plan, tokenizer)
+            exported, form = job.write_adapter(), "adapter"
         case "merged":
-            exported = _merged(run_dir, out, plan, tokenizer, request.get("dtype", "auto"))
+            exported, form = job.write_merged(), "merged"
         case "gguf":
-            exported = _gguf(run_dir, out, plan, tokenizer, request.get("quant", "f16"))
+            exported, form = job.write_gguf(), f"gguf-{job.quant}"
         case other:
             raise FtuiError("No such export", f"{other!r} is not adapter, merged or gguf")
     emit(Phase("checking", "the same prompts with what was written"))
-    got = Answers.of(exported, tokenizer, prompts, plan.eval.max_new_tokens)
-    name = (
-        f"gguf-{request['quant']}"
-        if request.get("quant") == "q8_0" and request["format"] == "gguf"
-        else request["format"]
-    )
-    report = compare(wanted, got, THRESHOLDS[name])
-    from ftui.trainer.job import write_json
-
-    write_json(out / "check.json", report)
+    got = answers_of(exported, job.tokenizer, prompts, limit)
+    check = report(form, wanted, got, same_next_token(exported, prompts, wanted.ids))
+    check["notes"] += job.notes
+    if form.startswith("gguf"):
+        _ask_llama_cpp(job, prompts, wanted.texts, exported, limit, check)
+    write_json(job.out / "check.json", check)
 
 
-class Answers:
-    """A model's greedy texts, and its logits after each prompt (fp32, [prompts, vocabulary])."""
+def _ask_llama_cpp(job: _Export, prompts: Any, wanted: list[str], exported: Any, limit: int, check: Any) -> None:
+    """A second opinion from the runtime that the file is for, where it is installed."""
+    from ftui.core.render import end_of_turn
+    from ftui.trainer.dialect import dialect_of
+    from ftui.trainer.export_check import llama_cpp_texts
+    from ftui.trainer.generate import stop_ids
 
-    def __init__(self, texts: Sequence[str], logits: Any) -> None:
-        self.texts = texts
-        self.logits = logits
+    stops = stop_ids(exported, job.tokenizer, end_of_turn(dialect_of(job.tokenizer)))
+    texts = llama_cpp_texts(job.out / f"model-{job.quant}.gguf", job.tokenizer, prompts, stops, limit)
+    if texts is None:
+        check["notes"].append(
+            "read back by transformers; llama-cpp-python is not installed, so not by llama.cpp itself"
+        )
+    elif wanted:
+        share = sum(one == other for one, other in zip(wanted, texts, strict=True)) / len(wanted)
+        check["llama_cpp_same_text"] = share
+        check["passed"] = check["passed"] and (check["measure"] != "same_text" or share >= check["threshold"])
 
-    @classmethod
-    def of(cls, model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], limit: int) -> Answers:
-        """Ask the model."""
+
+class _Export:
+    """One export: the run, what is asked for, and where it goes."""
+
+    def __init__(self, run_dir: Path, request: Mapping[str, Any]) -> None:
+        from ftui.trainer import finished
+
+        self.run_dir = run_dir
+        self.plan = finished.read_run(run_dir)
+        self.tokenizer = finished.tokenizer_of(run_dir, self.plan)
+        self.out = Path(request["out"])
+        self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.dtype = str(request.get("dtype", "auto"))
+        self.quant = str(request.get("quant", "f16"))
+        self.limit = int(request.get("prompts", 32))
+        self.adapter = Path(request["adapter"]) if request.get("adapter") else None
+        self.notes: list[str] = []
+        self.checked_in = finished.checked_dtype(run_dir)
+
+    def prompts(self) -> list[list[int]]:
+        """The first held-out prompts as token ids; [] where the run kept none."""
+        from ftui.trainer.dialect import dialect_of
+        from ftui.trainer.job import read_rows
+        from ftui.trainer.score_rows import prompt_ids, questions
+
+        held_out = self.run_dir / "data" / "eval.jsonl"
+        if not held_out.is_file():
+            return []
+        dialect = dialect_of(self.tokenizer)
+        return [prompt_ids(dialect, pair, self.plan) for pair in questions(list(read_rows(held_out)), self.limit)]
+
+    def write_adapter(self) -> Any:
+        """The adapter as PEFT saved it, with tokenizer and chat template; read back onto a fresh base."""
+        from peft import PeftModel
+
+        from ftui.trainer import finished
+
+        folder = self.adapter or finished.tuned_folder(self.run_dir)
+        if not finished.is_adapter(folder):
+            raise FtuiError("The run has no adapter", "it trained all weights", "ftui export RUN --to merged")
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.copyfile(folder / name, self.out / name)
+        self._name_the_base()
+        self.tokenizer.save_pretrained(str(self.out))
+        if self.plan.method.technique == "qlora":
+            self.notes.append(
+                f"trained on a {self.plan.method.quant} base: load the base quantised just so, or export it merged"
+            )
+        base = finished.load_base(self.run_dir, self.plan, self.checked_in, as_trained=True)
+        return PeftModel.from_pretrained(base, str(self.out)).eval()
+
+    def _name_the_base(self) -> None:
+        """Name the base by its public id where it has one: a path of this machine helps nobody."""
+        path = self.out / "adapter_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if "/" in self.plan.model.id and not Path(self.plan.model.id).is_absolute():
+            config["base_model_name_or_path"] = self.plan.model.id
+            config["revision"] = self.plan.model.revision
+        path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    def _whole(self) -> Any:
+        """Base plus adapter in one set of weights, merged in fp32.
+
+        The base of QLoRA is turned back from what it was quantised to before the merge: merging into 4-bit weights and
+        storing those again would lose the adapter in the rounding.
+        """
         import torch
 
-        from ftui.core.render import end_of_turn
-        from ftui.trainer.dialect import dialect_of
-        from ftui.trainer.generate import generate, stop_ids
+        from ftui.trainer import finished
 
-        made = generate(
-            model,
-            prompts,
-            stops=stop_ids(model, tokenizer, end_of_turn(dialect_of(tokenizer))),
-            pad_id=tokenizer.pad_token_id,
-            decode=lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True)),
-            max_new_tokens=limit,
-            batch=16,
+        emit(Phase("merging", "base and adapter, in fp32"))
+        model = finished.load_tuned(self.run_dir, self.plan, torch.float32, folder=self.adapter)
+        return model.merge_and_unload(safe_merge=True) if hasattr(model, "merge_and_unload") else model
+
+    def write_merged(self) -> Any:
+        """The merged weights in 16 bit, in shards; read back from the disk."""
+        import torch
+
+        model = self._whole()
+        stored = getattr(torch, DTYPES[self.dtype]) if self.dtype != "auto" else self._stored_dtype()
+        model = model.to(stored)
+        emit(Phase("saving", f"{str(stored).removeprefix('torch.')}, safetensors"))
+        model.save_pretrained(str(self.out), max_shard_size=SHARD)
+        self.tokenizer.save_pretrained(str(self.out))
+        del model
+        return self._read_back(use_safetensors=True)
+
+    def _read_back(self, **how: Any) -> Any:
+        """What was written, in the arithmetic that the tuned model answered in."""
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        where = {"": 0} if torch.cuda.is_available() else None
+        made = AutoModelForCausalLM.from_pretrained(
+            str(self.out), dtype=self.checked_in or "auto", device_map=where, **how
         )
-        device = next(model.parameters()).device
-        with torch.inference_mode():
-            last = [
-                model(input_ids=torch.tensor([list(p)], device=device)).logits[0, -1].float().cpu() for p in prompts
-            ]
-        return cls([answer.text for answer in made.answers], torch.stack(last) if last else None)
+        return made.eval()
+
+    def _stored_dtype(self) -> Any:
+        """The base's own 16-bit type; fp16 for a base in fp32, because it keeps three more bits than bf16."""
+        import torch
+        from transformers import AutoConfig
+
+        from ftui.trainer import finished
+
+        own = AutoConfig.from_pretrained(finished.base_folder(self.run_dir, self.plan)).dtype
+        return own if own in (torch.bfloat16, torch.float16) else torch.float16
+
+    def write_gguf(self) -> Any:
+        """One GGUF file for llama.cpp and Ollama; read back by transformers."""
+        from ftui.trainer.gguf_writer import FILE_TYPES, refuse_unknown, write_gguf
+
+        path = self.out / f"model-{self.quant}.gguf"
+        by_llama_cpp = self.quant == "q4_k_m"
+        quantizer = shutil.which(QUANTIZER) if by_llama_cpp else None
+        if by_llama_cpp and quantizer is None:
+            raise FtuiError(
+                "q4_k_m needs llama.cpp's quantizer",
+                f"no {QUANTIZER} on the PATH",
+                "Build llama.cpp and put it there, or take --quantize q8_0, which needs nothing.",
+            )
+        if not by_llama_cpp and self.quant not in FILE_TYPES:
+            raise FtuiError("No such quantisation", f"{self.quant!r}; there are {', '.join(FILE_TYPES)}, q4_k_m")
+        model = self._whole()
+        refuse_unknown(model)
+        emit(Phase("saving", f"GGUF, {self.quant}"))
+        if quantizer is None:
+            write_gguf(model, self.tokenizer, path, self.quant, name=self.plan.run.name)
+        else:
+            whole = self.out / "model-f16.gguf"
+            write_gguf(model, self.tokenizer, whole, "f16", name=self.plan.run.name)
+            _quantize(quantizer, whole, path)
+            whole.unlink()
+        del model
+        return self._read_back(gguf_file=path.name)
 
 
-def compare(wanted: Answers, got: Answers, threshold: float) -> dict[str, Any]:
-    """The check report: the share of prompts with the same greedy text, and the largest difference of a logit."""
-    same = [one == other for one, other in zip(wanted.texts, got.texts, strict=True)]
-    share = sum(same) / len(same) if same else 0.0
-    vocabulary = min(wanted.logits.shape[-1], got.logits.shape[-1]) if same else 0
-    difference = (wanted.logits[:, :vocabulary] - got.logits[:, :vocabulary]).abs().max() if same else None
-    changed = [
-        {"wanted": wanted.texts[i][:300], "got": got.texts[i][:300]} for i, equal in enumerate(same) if not equal
-    ]
-    return {
-        "schema_version": 1,
-        "passed": bool(same) and share >= threshold,
-        "against": "the tuned model on held-out prompts, greedy",
-        "compared": len(same),
-        "same_text": share,
-        "threshold": threshold,
-        "largest_logit_difference": float(difference) if difference is not None else None,
-        "differences": changed[:5],
-        "notes": [] if same else ["the run has no held-out prompts: nothing could be compared"],
-    }
-
-
-def _prompts(run_dir: Path, plan: Any, tokenizer: Any, limit: int) -> list[list[int]]:
-    from ftui.trainer.dialect import dialect_of
-    from ftui.trainer.job import read_rows
-    from ftui.trainer.score import prompt_ids, questions
-
-    held_out = run_dir / "data" / "eval.jsonl"
-    if not held_out.is_file():
-        return []
-    dialect = dialect_of(tokenizer)
-    return [prompt_ids(dialect, pair, plan) for pair in questions(list(read_rows(held_out)), limit)]
-
-
-def _adapter(run_dir: Path, out: Path, plan: Any, tokenizer: Any) -> Any:
-    """The adapter as PEFT saved it, with tokenizer and chat template; read back onto a fresh base."""
-    import shutil
-
-    from peft import PeftModel
-
-    from ftui.trainer import finished
-
-    folder = finished.tuned_folder(run_dir)
-    if not finished.is_adapter(folder):
-        raise FtuiError("The run has no adapter", "it trained all weights", "ftui export RUN --to merged")
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        shutil.copyfile(folder / name, out / name)
-    _name_the_base(out, run_dir, plan)
-    tokenizer.save_pretrained(str(out))
-    return PeftModel.from_pretrained(finished.load_base(run_dir, plan), str(out)).eval()
-
-
-def _name_the_base(out: Path, run_dir: Path, plan: Any) -> None:
-    """The adapter's config names the base by its public id where it has one: a path of this machine helps nobody."""
-    path = out / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    if "/" in plan.model.id and not Path(plan.model.id).is_absolute():
-        config["base_model_name_or_path"] = plan.model.id
-        config["revision"] = plan.model.revision
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def _merged(run_dir: Path, out: Path, plan: Any, tokenizer: Any, dtype: str) -> Any:
-    """Base plus adapter in one set of weights, merged in fp32 and stored in 16 bit; read back from the disk.
-
-    The base is always loaded unquantised: merging into 4-bit weights and storing those again would lose the adapter in
-    the rounding.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from ftui.trainer import finished
-
-    emit(Phase("merging", "base and adapter, in fp32"))
-    model = finished.load_tuned(run_dir, plan, torch.float32)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload(safe_merge=True)
-    stored = getattr(torch, DTYPES[dtype]) if dtype != "auto" else _stored_dtype(run_dir, plan)
-    model = model.to(stored)
-    emit(Phase("saving", f"{str(stored).removeprefix('torch.')}, safetensors"))
-    model.save_pretrained(str(out), max_shard_size="4GB")
-    tokenizer.save_pretrained(str(out))
-    del model
-    # Compared in fp32, so that the report shows what storing in 16 bit cost and not what 16-bit arithmetic costs.
-    read_as = "auto" if torch.cuda.is_available() else torch.float32
-    return AutoModelForCausalLM.from_pretrained(str(out), dtype=read_as, use_safetensors=True).eval()
-
-
-def _stored_dtype(run_dir: Path, plan: Any) -> Any:
-    """The base's own 16-bit type; fp16 for a base in fp32, because it keeps three more bits than bf16."""
-    import torch
-    from transformers import AutoConfig
-
-    from ftui.trainer import finished
-
-    own = AutoConfig.from_pretrained(finished.base_folder(run_dir, plan)).dtype
-    return own if own in (torch.bfloat16, torch.float16) else torch.float16
-
-
-def _gguf(run_dir: Path, out: Path, plan: Any, tokenizer: Any, quant: str) -> Any:
-    """One GGUF file for llama.cpp and Ollama; read back by transformers."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from ftui.trainer import finished
-    from ftui.trainer.gguf_writer import write_gguf
-
-    emit(Phase("merging", "base and adapter, in fp32"))
-    model = finished.load_tuned(run_dir, plan, torch.float32)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload(safe_merge=True)
-    emit(Phase("saving", f"GGUF, {quant}"))
-    path = out / f"model-{quant}.gguf"
-    write_gguf(model, tokenizer, path, quant, name=plan.run.name)
-    del model
-    return AutoModelForCausalLM.from_pretrained(str(out), gguf_file=path.name, dtype=torch.float32).eval()
+def _quantize(quantizer: str, whole: Path, path: Path) -> None:
+    done = subprocess.run(
+        [quantizer, str(whole), str(path), "Q4_K_M"], capture_output=True, text=True, errors="replace", check=False
+    )
+    sys.stderr.write(done.stdout + done.stderr)
+    if done.returncode or not path.is_file():
+        words = next((line for line in reversed((done.stderr or done.stdout).splitlines()) if line.strip()), "")
+        raise FtuiError("llama.cpp's quantizer failed", f"exit code {done.returncode}: {words[:200]}")
 
 
 def main(arguments: list[str]) -> int:

@@ -37,32 +37,64 @@ def base_folder(run_dir: Path, plan: Plan) -> str:
     return plan.model.path or plan.model.id
 
 
-def load_base(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None) -> Any:
-    """The untouched base, in evaluation mode. dtype None: fp32 on a CPU, the checkpoint's own type on a GPU."""
+def load_base(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None, *, as_trained: bool = False) -> Any:
+    """The untouched base, in evaluation mode. dtype None: fp32 on a CPU, the checkpoint's own type on a GPU.
+
+    as_trained: for QLoRA the weights that the adapter was trained on: quantised, and turned back into numbers. The
+    adapter has learned to make up for what the quantisation lost, so on the original weights it is another model.
+    """
     from transformers import AutoModelForCausalLM
 
     on_gpu = torch.cuda.is_available()
     wanted: Any = dtype or ("auto" if on_gpu else torch.float32)
     folder = base_folder(run_dir, plan)
+    settings: dict[str, Any] = {}
+    if as_trained:
+        from ftui.trainer.models import quantisation_of
+
+        if (quantisation := quantisation_of(plan)) is not None:
+            settings["quantization_config"] = quantisation
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=wanted, use_safetensors=True, device_map={"": 0} if on_gpu else None
+            folder, dtype=wanted, use_safetensors=True, device_map={"": 0} if on_gpu else None, **settings
         )
     except (OSError, ValueError) as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FtuiError("The base model cannot be loaded", f"{folder}: {words}") from None
+    if settings:
+        model = model.dequantize()
+        if dtype is not None:
+            model = model.to(dtype)
     return model.eval()
 
 
-def load_tuned(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None) -> Any:
-    """The tuned model: base and adapter, or the whole model of a full fine-tuning; in evaluation mode."""
+def checked_dtype(run_dir: Path) -> torch.dtype | None:
+    """The arithmetic that an export is compared in: fp32, so that the report shows what storing in fewer bits costs and
+    not what 16-bit arithmetic does. None (the checkpoint's own type) on a GPU that has no room for it.
+    """
+    if not torch.cuda.is_available():
+        return torch.float32
+    try:
+        environment = json.loads((run_dir / "environment.json").read_text(encoding="utf-8"))
+        weights_bytes = int(environment["model"]["weights_bytes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    free_bytes, _ = torch.cuda.mem_get_info()
+    return torch.float32 if free_bytes > 2.5 * weights_bytes else None
+
+
+def load_tuned(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None, folder: Path | None = None) -> Any:
+    """The tuned model: base and adapter, or the whole model of a full fine-tuning; in evaluation mode.
+
+    folder: another adapter of the same base, to be used in place of the run's own.
+    """
     from transformers import AutoModelForCausalLM
 
-    folder = tuned_folder(run_dir)
+    folder = folder or tuned_folder(run_dir)
     if is_adapter(folder):
         from peft import PeftModel
 
-        return PeftModel.from_pretrained(load_base(run_dir, plan, dtype), str(folder)).eval()
+        return PeftModel.from_pretrained(load_base(run_dir, plan, dtype, as_trained=True), str(folder)).eval()
     on_gpu = torch.cuda.is_available()
     wanted: Any = dtype or ("auto" if on_gpu else torch.float32)
     model = AutoModelForCausalLM.from_pretrained(

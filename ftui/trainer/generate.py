@@ -12,11 +12,15 @@ import torch
 
 @dataclass(frozen=True)
 class Answer:
-    """text: without special tokens. stopped: whether it ended by itself within the limit. tokens: generated tokens."""
+    """text: without special tokens. stopped: whether it ended by itself within the limit. tokens: generated tokens.
+
+    ids: the generated tokens, the one that ended it included.
+    """
 
     text: str
     stopped: bool
     tokens: int
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def generate(
         for index, ids in zip(chosen, rows, strict=True):
             end = next((place for place, token in enumerate(ids) if token in stops), None)
             kept = ids if end is None else ids[:end]
-            answers[index] = Answer(decode(kept), end is not None, len(ids) if end is None else end + 1)
+            written = ids if end is None else ids[: end + 1]
+            answers[index] = Answer(decode(kept), end is not None, len(written), tuple(written))
         position += len(chosen)
         progress(position)
     model.train(was_training)
@@ -94,6 +99,10 @@ def _generate_batch(
         ids[row, width - len(prompt) :] = torch.tensor(list(prompt), dtype=torch.long)
         mask[row, width - len(prompt) :] = 1
     device = next(model.parameters()).device
+    # An answer may use what the model's window leaves, never more: positions beyond it are noise.
+    window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    if window:
+        max_new_tokens = max(1, min(max_new_tokens, window - width))
     output = model.generate(
         input_ids=ids.to(device),
         attention_mask=mask.to(device),

@@ -34,14 +34,20 @@ _QWEN2 = _WORDS + r"|\p{N}|" + _REST
 _SPLITS = {_LLAMA3: "llama-bpe", _QWEN2: "qwen2"}
 
 
+def refuse_unknown(model: Any) -> str:
+    """The model's architecture. Raises FtuiError for one that cannot be written."""
+    kind = type(model).__name__
+    if kind not in ARCHITECTURES:
+        raise FtuiError("GGUF is not known for this model", f"architecture {kind}", _ELSEWHERE)
+    return kind
+
+
 def write_gguf(model: Any, tokenizer: Any, path: Path, quant: str, name: str) -> None:
     """Write the model (fp32 weights) and its tokenizer. quant: f32, f16, bf16 or q8_0. Raises FtuiError."""
     import gguf
 
     config = model.config
-    kind = type(model).__name__
-    if kind not in ARCHITECTURES:
-        raise FtuiError("GGUF is not known for this model", f"architecture {kind}", _ELSEWHERE)
+    kind = refuse_unknown(model)
     if quant not in FILE_TYPES:
         raise FtuiError("No such quantisation", f"{quant!r}; there are {', '.join(FILE_TYPES)}")
     architecture = gguf.MODEL_ARCH[ARCHITECTURES[kind]]

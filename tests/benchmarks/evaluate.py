@@ -33,7 +33,7 @@ def main() -> int:
     from ftui.core.render import end_of_turn
     from ftui.trainer.dialect import dialect_of, load_tokenizer
     from ftui.trainer.generate import generate, stop_ids
-    from ftui.trainer.score import prompt_ids, questions
+    from ftui.trainer.score_rows import prompt_ids, questions
 
     plan = from_mapping({"model": {"id": str(args.model)}, "data": {"max_length_tokens": 1024}})
     tokenizer = load_tokenizer(str(args.model), plan)

@@ -80,10 +80,81 @@ def test_every_export_equals_the_tuned_model(good_run: Run, tmp_path: Path, form
         "adapter": ["adapter_model.safetensors", "tokenizer.json", "README.md", "check.json"],
         "merged": ["model.safetensors", "tokenizer.json", "README.md", "check.json"],
         "ollama": ["Modelfile", "model-f16.gguf", "check.json"],
-        "vllm": ["serve.sh", "vllm.yaml", "ab-split.nginx.conf", "model/adapter_model.safetensors"],
+        "vllm": ["serve.sh", "serve-base.sh", "vllm.yaml", "ab-split.nginx.conf", "model/adapter_model.safetensors"],
     }[format_name]
     for name in expected:
         assert (done.path / name).is_file(), name
+
+
+@pytest.mark.slow
+def test_eight_bits_and_llama_cpps_quantizer(good_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gguf")
+    done = deliver(good_run, "gguf", tmp_path / "q8", {"prompts": 8, "quant": "q8_0"}, quiet)
+    assert done.passed, done.check
+    assert done.check["measure"] == "same_next_token"
+    assert (done.path / "model-q8_0.gguf").is_file()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(FtuiError, match="llama-quantize on the PATH"):
+        deliver(good_run, "gguf", tmp_path / "q4", {"prompts": 4, "quant": "q4_k_m"}, quiet)
+    assert not list(tmp_path.glob("*q4*"))
+    # A stand-in that is called as the real one is, and copies.
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin" / "llama-quantize"
+    tool.write_text('#!/bin/sh\n[ "$3" = Q4_K_M ] && exec /bin/cp "$1" "$2"\n')
+    tool.chmod(0o755)
+    done = deliver(good_run, "gguf", tmp_path / "q4", {"prompts": 4, "quant": "q4_k_m"}, quiet)
+    assert [path.name for path in done.path.glob("*.gguf")] == ["model-q4_k_m.gguf"]
+    tool.write_text("#!/bin/sh\necho out of luck >&2; exit 3\n")
+    with pytest.raises(FtuiError, match="out of luck"):
+        deliver(good_run, "gguf", tmp_path / "q4b", {"prompts": 4, "quant": "q4_k_m"}, quiet)
+
+
+@pytest.mark.slow
+def test_qlora_is_merged_on_the_base_that_it_was_trained_on(tmp_path: Path, tiny_model: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    run = finished(tmp_path / "run", tiny_model, chat_rows(200, 1), **{"method.technique": "qlora"})
+    done = deliver(run, "merged", None, {"prompts": 16}, quiet)
+    assert done.passed, done.check
+    adapter = deliver(run, "adapter", None, {"prompts": 16}, quiet)
+    assert adapter.passed, adapter.check
+    assert any("quantised just so" in note for note in adapter.check["notes"])
+
+
+@pytest.mark.slow
+def test_an_architecture_that_gguf_does_not_know_is_named(tmp_path: Path, tiny_model: Path) -> None:
+    from transformers import AutoTokenizer, GPTNeoXConfig, GPTNeoXForCausalLM
+
+    model = tmp_path / "neox"
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.save_pretrained(model)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=len(tokenizer), max_position_embeddings=128, **shape)).save_pretrained(
+        model
+    )
+    run = finished(tmp_path / "run", model, chat_rows(20, 1), **{"train.max_steps": 1, "method.lora_rank": 2})
+    with pytest.raises(FtuiError, match="GPTNeoXForCausalLM"):
+        deliver(run, "gguf", None, {"prompts": 2}, quiet)
+    assert list((run.path / "export").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_forgot_is_found(tmp_path: Path, tiny_model: Path, schooled_model: Path) -> None:
+    general = chat_rows(40, 9)
+    other_task = [
+        {"messages": [row["messages"][0], {"role": "assistant", "content": "well well well"}]}
+        for row in chat_rows(120, 4)
+    ]
+    folder = make_run_folder(
+        tmp_path / "run", schooled_model, other_task, other_task[:30],
+        **{**SETTINGS, "eval.margin": 0.05, "train.max_steps": 40, "eval.primary": "token_f1"},
+    )  # fmt: skip
+    (folder / "data" / "probe.jsonl").write_text("".join(json.dumps(row) + "\n" for row in general))
+    assert train(folder) == 0
+    verdict = read_json(folder / "eval" / "verdict.json")
+    assert verdict["verdict"] == "DONT_SHIP", verdict["reasons"]
+    assert verdict["forgetting"] > 0.05
+    assert any("fell too far" in reason for reason in verdict["reasons"])
+    assert verdict["forgotten"], "the items that were lost are named"
 
 
 def test_a_damaged_export_is_called_failed(good_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

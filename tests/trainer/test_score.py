@@ -1,0 +1,158 @@
+"""Scoring: batches say what single prompts say, a base is scored once, preferences, KL and noise are right."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adapters_kit import run_with_adapter
+from conftest import chat_rows, make_run_folder
+
+from ftui.core.events import Event, Phase
+from ftui.services.files import read_json, write_json
+from ftui.services.runs import Run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Run:
+    return run_with_adapter(tmp_path_factory.mktemp("scored") / "one", tiny_model, 1, strength=0.1)
+
+
+def quiet(_: Event) -> None:
+    """Nobody listens."""
+
+
+def loaded(run: Run) -> tuple[Any, Any, Any]:
+    from ftui.trainer import finished
+
+    plan = finished.read_run(run.path)
+    return finished.load_tuned(run.path, plan), finished.tokenizer_of(run.path, plan), plan
+
+
+def test_batches_of_any_size_give_the_same_text(run: Run) -> None:
+    from ftui.core.render import end_of_turn
+    from ftui.trainer.dialect import dialect_of
+    from ftui.trainer.generate import generate, stop_ids
+
+    model, tokenizer, _ = loaded(run)
+    noise = random.Random(0)
+    prompts = [[noise.randrange(4, len(tokenizer)) for _ in range(noise.randint(1, 60))] for _ in range(24)]
+
+    def texts(batch: int) -> list[tuple[str, bool, int]]:
+        made = generate(
+            model,
+            prompts,
+            stops=stop_ids(model, tokenizer, end_of_turn(dialect_of(tokenizer))),
+            pad_id=tokenizer.pad_token_id,
+            decode=lambda ids: str(tokenizer.decode(ids)),
+            max_new_tokens=20,
+            batch=batch,
+        )
+        return [(answer.text, answer.stopped, answer.tokens) for answer in made.answers]
+
+    alone = texts(1)
+    assert len({text for text, _, _ in alone}) > 12, "the answers differ"
+    assert texts(5) == alone
+    assert texts(24) == alone
+
+
+def test_an_answer_never_runs_beyond_the_window(run: Run) -> None:
+    from ftui.trainer.generate import generate
+
+    model, tokenizer, _ = loaded(run)
+    made = generate(model, [[5] * 250], stops=[], pad_id=tokenizer.pad_token_id, decode=str, max_new_tokens=50, batch=1)
+    assert made.answers[0].tokens == 6
+
+
+def test_a_base_is_scored_once_for_the_same_rows_and_decoding(
+    run: Run, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftui.trainer import finished, score
+
+    monkeypatch.setenv("FTUI_SCORE_CACHE", str(tmp_path / "cache"))
+    rows, said = chat_rows(6, 2), list[Event]()
+    _, tokenizer, plan = loaded(run)
+    base = finished.load_base(run.path, plan)
+    folder = make_run_folder(tmp_path / "fresh", tiny_model, rows)
+    for path in (run.path, folder):
+        write_json(path / "environment.json", {"model": {"sha256": "abc", "weights_bytes": 1}})
+    first = score.score_model(base, tokenizer, rows, plan, run.path, "base", quiet)
+    second = score.score_model(base, tokenizer, rows, plan, folder, "base", said.append)
+    assert second == {**first, "key": first["key"]}
+    assert any(isinstance(event, Phase) and "earlier run" in event.detail for event in said)
+    assert read_json(folder / "eval" / "base.json")["rows"] == first["rows"]
+    said.clear()
+    other = score.score_model(base, tokenizer, chat_rows(6, 3), plan, folder, "base", said.append)
+    assert other["key"] != first["key"], "other rows are another score"
+    write_json(folder / "environment.json", {"model": {"sha256": "abd"}})
+    assert score.score_model(base, tokenizer, rows, plan, folder, "base", quiet)["key"] != first["key"]
+    assert len(list((tmp_path / "cache").iterdir())) == 3
+
+
+def test_the_verdict_holds_every_kind_of_figure(run: Run) -> None:
+    from ftui.trainer.evaluate import evaluate
+
+    evaluate(run.path, {"out": str(run.path), "prompted": 2, "others": {"twin": str(run.path)}})
+    verdict = read_json(run.verdict_file)
+    assert verdict["verdict"] in ("INCONCLUSIVE", "DONT_SHIP", "SHIP")
+    assert verdict["perplexity"]["base"] > 1
+    assert verdict["kl_to_base"]["mean"] > 0
+    assert verdict["confusion"]["tuned"]["labels"][-1] == "(something else)"
+    assert verdict["speed"]["tuned"]["first_token_seconds"] > 0
+    assert verdict["noise"]["rows"] >= 8
+    assert verdict["noise_floor"] == 0.0, "fp32 on a CPU repeats itself"
+    assert verdict["groups"]
+    twin = verdict["rivals"]["twin"]["normalized_match"]
+    assert (twin["delta"], twin["n"]) == (0.0, verdict["metrics"]["normalized_match"]["n"])
+    assert any("examples in its prompt" in reason for reason in verdict["reasons"])
+
+
+def test_preference_rows_rest_on_what_is_preferred(tmp_path: Path, run: Run) -> None:
+    from ftui.trainer import finished, score
+    from ftui.trainer.verdict import write_verdict
+
+    rows = [
+        {
+            "prompt": row["messages"][:1],
+            "chosen": [row["messages"][1]],
+            "rejected": [{"role": "assistant", "content": "well well"}],
+        }
+        for row in chat_rows(10, 5)
+    ]
+    model, tokenizer, plan = loaded(run)
+    (tmp_path / "eval").mkdir()
+    score.score_model(finished.load_base(run.path, plan), tokenizer, rows, plan, tmp_path, "base", quiet)
+    tuned = score.score_model(model, tokenizer, rows, plan, tmp_path, "tuned", quiet)
+    assert tuned["primary"] == "prefers_chosen"
+    verdict = write_verdict(tmp_path, plan)
+    base_rows = read_json(tmp_path / "eval" / "base.json")["rows"]
+    margins = [
+        (new["logps"]["chosen"] - old["logps"]["chosen"]) - (new["logps"]["rejected"] - old["logps"]["rejected"])
+        for old, new in zip(base_rows, tuned["rows"], strict=True)
+    ]
+    assert verdict["reward_accuracy"]["value"] == sum(margin > 0 for margin in margins) / 10
+    assert {"prefers_chosen", "chosen_margin"} <= verdict["metrics"].keys()
+
+
+def test_a_completion_that_was_marked_as_bad_is_no_reference() -> None:
+    from ftui.trainer.score_rows import questions
+
+    asked, said = [{"role": "user", "content": "q"}], [{"role": "assistant", "content": "a"}]
+    rows = [{"prompt": asked, "completion": said, "label": label} for label in (True, False)]
+    assert [pair["reference"] for pair in questions(rows, 9)] == ["a", ""]
+
+
+def test_a_schema_that_is_none_is_a_sentence(tmp_path: Path, run: Run) -> None:
+    from ftui.core.plan import with_values
+    from ftui.errors import FtuiError
+    from ftui.trainer.score_checks import checks_for
+
+    (tmp_path / "data").mkdir()
+    plan = with_values(loaded(run)[2], {"eval.schema": "schema.json"})
+    for text in ("not json", json.dumps({"type": 3})):
+        (tmp_path / "data" / "schema.json").write_text(text)
+        with pytest.raises(FtuiError, match="schema"):
+            checks_for(["{}"], plan, tmp_path)
