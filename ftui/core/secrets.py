@@ -63,9 +63,7 @@ def may_hold_any(marks: bytes) -> bool:
 
 
 # What is left of the fixed beginnings of provider tokens (`TOKENS`): a hyphen, an underscore, a few capitals.
-_BEGINNINGS = re.compile(
-    rb"[_-]|A[KS]IA|AI|AK=|:AA|29\.|SG\.|J[A-Z0-9_-]{3}|\.[A-Z0-9_-]{6}|COM/|\./|\d{8}"
-)
+_BEGINNINGS = re.compile(rb"[_-]|A[KS]IA|AI|AK=|:AA|29\.|SG\.|J[A-Z0-9_-]{3}|\.[A-Z0-9_-]{6}|COM/|\./|\d{8}")
 
 
 def _may_hold_tokens(marks: bytes) -> bool:

@@ -38,6 +38,8 @@ class Tally:
     lines: int = 0
     records: int = 0
     readable: int = 0
+    irregular: int = 0
+    """Lines that are not simply one good row; where there is none, row n stands on line n + 1."""
     counts: dict[str, int] = field(default_factory=dict)
     first_line: dict[str, int] = field(default_factory=dict)
     conflict_lines: list[int] = field(default_factory=list)
@@ -56,6 +58,7 @@ class Tally:
         self.lines += later.lines
         self.records += later.records
         self.readable += later.readable
+        self.irregular += later.irregular
 
 
 def whole_lines(source: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -135,6 +138,7 @@ class LineReader:
                 tally.readable += 1
             else:
                 tally.lines, tally.records = line, row
+                tally.irregular += 1
                 readable = tally.readable
                 yield from self._careful(raw, line, last and raw is lines[-1])
                 row = tally.records
@@ -146,6 +150,7 @@ class LineReader:
         """A line was too long to be read."""
         tally = self.tally
         tally.lines += 1
+        tally.irregular += 1
         self._say("JSN210", tally.lines, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB and was not read")
         tally.records += 1
 

@@ -54,6 +54,11 @@ class Source:
     """False for standard input: there is no name that could disagree with the content."""
     size_bytes: int = 0
 
+    @property
+    def is_plain_lines(self) -> bool:
+        """Whether the bytes of the file are its lines, so that a stretch of it can be read by itself."""
+        return self.kind == "jsonl" and not self.compression and self.encoding == "utf-8"
+
     def content(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The text of the file as UTF-8 blocks without byte order mark; not for Parquet and Arrow."""
         source = blocks(self.path, self.compression, start, end)

@@ -143,8 +143,7 @@ class _Run:
     def source(self, source: Source) -> None:
         """Check one file."""
         workers = _workers(self.options)
-        plain = source.kind == "jsonl" and not source.compression and source.encoding == "utf-8"
-        if plain and source.size_bytes >= PARALLEL_BYTES and workers > 1:
+        if source.is_plain_lines and source.size_bytes >= PARALLEL_BYTES and workers > 1:
             self._in_parallel(source, workers)
         else:
             self._in_order(source)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from ftui.core.formats import detect_format, format_from_mapping
 from ftui.core.lint import rules_dup
@@ -46,10 +48,10 @@ def report_near_duplicates(
     shared = totals.affixes[0] or ""  # what all prompts begin with says nothing about two of them
 
     def texts(wanted: Container[int]) -> Iterator[tuple[int, str]]:
-        for number, text in _texts(target.data, wanted, 0, options):
+        for number, text in _texts(target.data, whole.tally, wanted, 0, options):
             yield number, text.removeprefix(shared)
-        if target.eval_data is not None:
-            for number, text in _texts(target.eval_data, wanted, train_rows, options):
+        if target.eval_data is not None and evaluated is not None:
+            for number, text in _texts(target.eval_data, evaluated.tally, wanted, train_rows, options):
                 yield number, text.removeprefix(shared)
 
     for row, earlier, alike in confirmed(slots, texts, threshold):
@@ -73,16 +75,33 @@ def _leaked_already(train: rules_dup.Totals, held_out: rules_dup.Totals) -> set[
     }
 
 
-def _texts(data: Dataset, wanted: Container[int], offset: int, options: LintOptions) -> Iterator[tuple[int, str]]:
-    """(number, text) of the wanted rows of a dataset, its rows numbered from `offset`."""
-    tally = Tally()
+def _texts(
+    data: Dataset, known: Tally, wanted: Container[int], offset: int, options: LintOptions
+) -> Iterator[tuple[int, str]]:
+    """(number, text) of the wanted rows of a dataset, its rows numbered from `offset`. known: what reading it gave."""
     mapped = format_from_mapping(options.mapping) if options.mapping else None
-    for source in data.sources:
+    for row, content in _wanted_rows(data, known, wanted, offset):
+        format = mapped or detect_format(content, options.context.task)
+        yield row, rules_dup.near_text(view(row, None, content, format))
+
+
+def _wanted_rows(
+    data: Dataset, known: Tally, wanted: Container[int], offset: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The wanted rows; where every line of the file is a row, the others are not even parsed."""
+    sources = data.sources
+    if len(sources) == 1 and sources[0].is_plain_lines and not (sources[0].bom or known.irregular):
+        with sources[0].path.open("rb") as file:
+            for number, raw in enumerate(file, offset):
+                if number in wanted:
+                    yield number, orjson.loads(raw)
+        return
+    tally = Tally()
+    for source in sources:
         first = offset + tally.records
-        for row, line, content in read_source(source, Reporter({}), tally):
+        for row, _, content in read_source(source, Reporter({}), tally):
             if first + row in wanted:
-                format = mapped or detect_format(content, options.context.task)
-                yield first + row, rules_dup.near_text(view(row, line, content, format))
+                yield first + row, content
 
 
 def report_contamination(report: Reporter, target: Target, options: LintOptions) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.core.checksums import card_is_valid, iban_is_valid, luhn_is_valid, national_id
-from ftui.core.secrets import find_personal, find_secrets, marks_of, redact
+from ftui.core.secret_shapes import TOKENS as SHAPES
+from ftui.core.secrets import find_personal, find_secrets, marks_of, may_hold_secrets, redact
 
 ALNUM = string.ascii_letters + string.digits
 
@@ -177,3 +178,11 @@ def test_lone_surrogates_and_long_lines_do_no_harm() -> None:
                  "-----BEGIN " * 20_000, "A1_" * 60_000, "@" * 200_000, "a@b." * 50_000, "sk-" * 60_000):  # fmt: skip
         redact(text, personal=True)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("literal", [literal for literal, _, _ in SHAPES])
+def test_the_quick_look_misses_no_beginning_of_a_token(literal: str) -> None:
+    for number in range(200):
+        middle = {"xox": "b-", "hooks.slack": ".com/services/"}.get(literal, "")
+        token = made(literal + middle, 32 + number % 8, HEX if literal == "dapi" else ALNUM, str(number))
+        assert may_hold_secrets(marks_of(f"Said: {token} and so on.")), token

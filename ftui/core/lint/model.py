@@ -114,6 +114,10 @@ class Turn:
         return f"Turn({self.role!r}, {self.text!r}, {self.pointer!r})"
 
 
+ORDINARY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?'\"\n"
+"""What `Row.signs` leaves out of `Row.marks`."""
+
+
 class Row:
     """One row as rules see it.
 
@@ -129,6 +133,8 @@ class Row:
     as read. conversation: True where the row is made of messages with roles, so that rules about turn order apply.
     marks: `joined` as UTF-8 without lower-case letters and spaces: short, so a search in it costs little. What is left
     keeps its order: "AKIA" or "<|" of the text is found in it; of "sk-ab1" it keeps "-1".
+    signs: `marks` without capitals, digits, line ends, ordinary punctuation: empty for most prose in ASCII. Brackets,
+    operators, control bytes and every byte beyond ASCII are in it.
     plain: True where the row is nothing but messages, each with one of the roles system, user and assistant and a text:
     most rows are, and rules about keys, types, roles and tools can pass them by. False says nothing.
     """
@@ -146,6 +152,7 @@ class Row:
         "marks",
         "plain",
         "rejected",
+        "signs",
         "tools",
         "turns",
     )
@@ -179,6 +186,7 @@ class Row:
         self.joined = "\n".join(texts)
         self._lower: str | None = None
         self.marks = marks_of(self.joined)
+        self.signs = self.marks.translate(None, ORDINARY)
         self.plain = False
 
     @property

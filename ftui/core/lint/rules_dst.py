@@ -129,7 +129,11 @@ class Totals:
 
     def merge(self, later: Totals, rows_before: int) -> None:
         self.rows += later.rows
-        self.labels.update(later.labels)
+        for label, count in later.labels.items():
+            if label in self.labels or len(self.labels) < _COUNTED_LABELS:
+                self.labels[label] += count
+            else:
+                self.unlabelled += count
         self.label_changes += later.label_changes + 1
         self.last_label = later.last_label
         self.unlabelled += later.unlabelled
@@ -137,9 +141,14 @@ class Totals:
         self.with_tools += later.with_tools
         self.thinking += later.thinking
         self.languages.update(later.languages)
-        self.openings.update(later.openings)
-        for opening, text in later.opening_texts.items():
-            self.opening_texts[opening] = same_start(self.opening_texts.get(opening, text), text)
+        for opening, count in later.openings.items():
+            if opening in self.openings:
+                self.opening_texts[opening] = same_start(self.opening_texts[opening], later.opening_texts[opening])
+            elif len(self.openings) < _COUNTED_OPENINGS:
+                self.opening_texts[opening] = later.opening_texts[opening]
+            else:
+                continue
+            self.openings[opening] += count
         for source, counts in later.styles.items():
             mine = self.styles.setdefault(source, [0, 0, 0])
             self.styles[source] = [a + b for a, b in zip(mine, counts, strict=True)]

@@ -61,7 +61,9 @@ class Totals:
         self.longest = heapq.nlargest(
             _MAX_LONGEST, [*self.longest, *((size, row + rows_before) for size, row in later.longest)]
         )
-        self.labels.update(later.labels)
+        for label, count in later.labels.items():
+            if label in self.labels or len(self.labels) < _MAX_LABELS:
+                self.labels[label] += count
 
 
 _OPENING_WORDS = frozenset({
@@ -113,7 +115,33 @@ _NOT_A_PROGRAM = re.compile(r"^\s*(?:>>>|\$ |!|%)|\.\.\.|…|<[a-z_ ]+>", re.M)
 _MAX_PARSED = 4000
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What the marks of a row say once, for all its answers. form: signs of JSON, markup, code or arithmetic. merged:
+    headings of another example may be in it. vendor: an answer may say who it is."""
+
+    form: bool
+    merged: bool
+    vendor: bool
+
+
+_NOTHING = _Seen(False, False, False)
+_I_AM = re.compile(r"I(?: am|'m|’m| was)\b")
+
+
+def _look(row: Row) -> _Seen:
+    marks, signs = row.marks, row.signs
+    if not signs and b"I" not in marks and b"O" not in marks:
+        return _NOTHING
+    form = (bool(signs) and _SIGNS.search(signs) is not None) or b"JSON" in marks
+    merged = b":" in marks and (b"I:" in marks or b"O:" in marks)
+    vendor = b"I" in marks and (b"AI" in marks or _I_AM.search(row.joined) is not None)
+    vendor = vendor or (bool(signs) and "我是" in row.joined)
+    return _Seen(form, merged, vendor) if form or merged or vendor else _NOTHING
+
+
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
+    seen = _look(row)
     prompt = system = last_role = ""
     prompt_turns: list[Turn] = []
     for turn in row.turns:
@@ -126,20 +154,26 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
                 prompt, prompt_turns = turn.text, [turn]
         elif role == "assistant" or role == "text":
             if turn.text:
-                _check_answer(row, turn, prompt, system, prompt_turns, report, totals)
+                _check_answer(row, turn, prompt, system, prompt_turns, seen, report, totals)
         elif role == "system":
             system = turn.text
         last_role = role
-    signs = _SIGNS.search(row.marks) is not None
-    _check_prompts(row, signs, report)
-    if signs and row.format.kind:
+    _check_prompts(row, seen.form, report)
+    if seen.form and row.format.kind:
         _check_unfilled(row, report)
 
 
 def _check_answer(
-    row: Row, turn: Turn, prompt: str, system: str, prompt_turns: list[Turn], report: Reporter, totals: Totals
+    row: Row,
+    turn: Turn,
+    prompt: str,
+    system: str,
+    prompt_turns: list[Turn],
+    seen: _Seen,
+    report: Reporter,
+    totals: Totals,
 ) -> None:
-    text, marks = turn.text, row.marks
+    text = turn.text
     size = len(text)
     _count(totals, row, text, size)
     if size <= LABEL_CHARACTERS or text.startswith("<"):
@@ -165,29 +199,29 @@ def _check_answer(
     if turn.role == "text":
         return
     for asked in prompt_turns:
-        if size >= 8 and -8 < len(asked.text) - size < 8 and text.strip() == asked.text.strip():
-            report("QUA609", turn.pointer, "the answer is what the prompt gave", text=text)
-        elif 40 <= len(asked.text) < size and text.startswith(asked.text) and asked.text == prompt[: len(asked.text)]:
-            report("QUA609", turn.pointer, "the answer begins with the whole prompt", text=text)
+        if text[0] == asked.text[:1] or text[0].isspace() or asked.text[:1].isspace():
+            _check_copy(turn, asked.text, prompt, report)
     first = prompt[:16].partition(" ")[0].lower()
     if first in _ASKING_WORDS or " word" in prompt or " sentence" in prompt:
         _check_request(turn, prompt, first, report)
-    if _SIGNS.search(marks):
-        _check_form(row, turn, prompt, system, report)
-    if b":" in marks and (b"I:" in marks or b"O:" in marks):
-        _check_merged(turn, prompt, report)
-    if size >= 100 and len(prompt) >= 60:
+    if size >= 100 and len(prompt) >= 60 and not (has_english(text[:200]) and has_english(prompt[:200])):
         _check_language(turn, prompt, system, report)
-    if _may_name_vendor(marks, text):
+    if seen is _NOTHING:
+        return
+    if seen.form:
+        _check_form(row, turn, prompt, system, report)
+    if seen.merged:
+        _check_merged(turn, prompt, report)
+    if seen.vendor:
         _check_vendor(turn, prompt, report)
 
 
-def _may_name_vendor(marks: bytes, text: str) -> bool:
-    """Whether an answer may speak of what it is: "I am", "As an AI" near its beginning."""
-    if b"I" not in marks:
-        return not text.isascii() and "我是" in text[:240]
-    head = text[:240]
-    return b"AI" in marks or "I am" in head or "I'm" in head or "I’m" in head or "I was" in head or "我是" in head
+def _check_copy(turn: Turn, asked: str, prompt: str, report: Reporter) -> None:
+    text, size = turn.text, len(turn.text)
+    if size >= 8 and -8 < len(asked) - size < 8 and text.strip() == asked.strip():
+        report("QUA609", turn.pointer, "the answer is what the prompt gave", text=text)
+    elif 40 <= len(asked) < size and text.startswith(asked) and asked == prompt[: len(asked)]:
+        report("QUA609", turn.pointer, "the answer begins with the whole prompt", text=text)
 
 
 def _count(totals: Totals, row: Row, text: str, size: int) -> None:
@@ -303,9 +337,8 @@ def _check_sums(turn: Turn, report: Reporter) -> None:
 
 
 def _check_language(turn: Turn, prompt: str, system: str, report: Reporter) -> None:
-    """Quick where the answer begins in English and the prompt holds no word or letter of another language."""
-    begins = turn.text[:200]
-    if not has_romance_or_german(prompt[:120] if has_english(begins) else begins):
+    """For pairs that do not both begin in English. Quick where neither beginning has a word of another language."""
+    if not has_romance_or_german(turn.text[:200]) and not has_romance_or_german(prompt[:120]):
         return
     asked = language_of(without_code(prompt))
     said = language_of(without_code(turn.text)) if asked else ""
@@ -337,7 +370,7 @@ def _check_prompts(row: Row, signs: bool, report: Reporter) -> None:
         if has_link and (is_bare_url(prompt) or (alone and ends_in_url(prompt))) and not row.tools:
             report("QUA614", turn.pointer, "only a link is given, and a text model cannot open it", text=prompt)
         elif (
-            (signs or (alone and prompt[-16:].rstrip(" .:\n").rpartition(" ")[2] in _POINTED_AT))
+            (signs or (alone and prompt[-1:] != "?" and prompt[-16:].rstrip(" .:\n").rpartition(" ")[2] in _POINTED_AT))
             and (missing := missing_in(prompt))
             and not _has_media(row)
         ):

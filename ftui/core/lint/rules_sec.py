@@ -54,6 +54,10 @@ _VENDORS = re.compile(
     r"|grok"
 )
 _RARE = re.compile(r"\|[A-Z]{3,20}\||(?<![\w<\[])[A-Z]{5,20}\d{0,4}(?![\w>\]])")
+_FIVE_CAPITALS = re.compile(rb"[A-Z]{5}")
+# Where a row has no sign beyond ordinary punctuation, only these can be a secret or a number of somebody: a long run of
+# capitals and digits, digits with points between them, a word with a digit behind a colon.
+_UNSIGNED = re.compile(rb"[A-Z0-9]{8}|(?:\d\.?){8}|:[\"'!A-Z]{0,42}\d")
 _CAPITALS = re.compile(rb"[A-Z]{5}|\|[A-Z]{3}")
 _MAX_RARE = 20_000
 _SAMPLE = 1000
@@ -71,34 +75,47 @@ class Totals:
 
     def merge(self, later: Totals, rows_before: int) -> None:
         self.rows += later.rows
-        self.sampled += later.sampled
-        self.answers |= later.answers
+        if self.sampled < _SAMPLE:
+            self.sampled += later.sampled
+            self.answers |= later.answers
         for column, values in later.sources.items():
             self.sources.setdefault(column, Counter()).update(values)
         for word, (count, answer, always) in later.rare.items():
-            mine = self.rare.get(word, (0, answer, True))
-            self.rare[word] = (mine[0] + count, answer, always and mine[2] and mine[1] == answer)
+            mine = self.rare.get(word)
+            if mine is not None:
+                self.rare[word] = (mine[0] + count, answer, always and mine[2] and mine[1] == answer)
+            elif len(self.rare) < _MAX_RARE:
+                self.rare[word] = (count, answer, always)
 
 
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
-    marks = row.marks
+    marks, signs = row.marks, row.signs
     totals.rows += 1
-    if may_hold_any(marks):
-        if may_hold_secrets(marks):
-            _each(row, report, "SEC901", find_secrets)
-        if may_hold_personal(marks):
-            _each(row, report, "SEC902", find_personal)
-    if b"/" in marks or b"\\U" in marks or b"168." in marks or b"10." in marks or b"172." in marks:
-        _check_places(row, report)
-    if b"=" in marks or b"@" in marks or b"+" in marks:
-        _check_formulas(row, report)
+    if signs:
+        if may_hold_any(marks):
+            _check_secrets(row, report)
+        if b"/" in signs or b"\\" in signs:
+            _check_places(row, report)
+        if b"=" in signs or b"@" in signs or b"+" in signs:
+            _check_formulas(row, report)
+    elif _UNSIGNED.search(marks):
+        _check_secrets(row, report)
+    if b"." in marks and (b"168." in marks or b"10." in marks or b"172." in marks):
+        _check_addresses(row, report)
     if not row.plain:
         _check_injections(row, report)
         if not _COLUMNS.isdisjoint(row.data):
             _count_sources(row, totals)
-    has_capitals = _CAPITALS.search(marks) is not None
+    has_capitals = (_CAPITALS if signs else _FIVE_CAPITALS).search(marks) is not None
     if has_capitals or totals.sampled < _SAMPLE:
         _count_rare(row, totals, has_capitals)
+
+
+def _check_secrets(row: Row, report: Reporter) -> None:
+    if may_hold_secrets(row.marks):
+        _each(row, report, "SEC901", find_secrets)
+    if may_hold_personal(row.marks):
+        _each(row, report, "SEC902", find_personal)
 
 
 def _each(row: Row, report: Reporter, code: str, find: Any) -> None:
@@ -127,7 +144,12 @@ def _check_places(row: Row, report: Reporter) -> None:
             what = f"{shown[:80]}" + (" (a stand-in name)" if stand_in else "")
             severity = Severity.INFO if stand_in else None
             report("SEC903", turn.pointer, what, severity=severity, fix="none" if stand_in or not name else None)
-        elif address := _PRIVATE_ADDRESS.search(turn.text):
+
+
+def _check_addresses(row: Row, report: Reporter) -> None:
+    for turn in row.turns:
+        address = _PRIVATE_ADDRESS.search(turn.text)
+        if address and not _PLACES.search(turn.text):
             report("SEC903", turn.pointer, f"the private address {address.group()}", severity=Severity.INFO, fix="none")
 
 

@@ -58,27 +58,33 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n\s*")
 
 def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
     """Each group of rules looks at the row only when one of its characters is in what is left of it (`row.marks`)."""
-    marks = row.marks
-    if not row.joined.isascii():
-        _check_characters(row, report)
-    elif _CONTROL_BYTES.search(marks):
-        _each_turn(row, report, _control)
-    if b"<" in marks or b"[" in marks:
-        _check_special_tokens(row, report, context)
-    if b"<" in marks or b"&" in marks:
-        _check_html(row, report)
+    marks, signs = row.marks, row.signs
+    if signs:
+        _check_signs(signs, row, report, context)
     if b":" in marks and _LABEL_MARKS.search(marks) and row.format.kind != "text":
         _check_template_text(row, report)
-    if b"%" in marks or b"$" in marks:
-        _each_turn(row, report, _format_code)
-    if b"`" in marks:
-        _each_turn(row, report, _fences)
     for turn in row.turns:
         text = turn.text
         if text.strip() != text and not text.isspace():
             _edges(turn, row, report)
     if b"\n\n" in marks and _BLANK_LINES.search(row.joined):
         _check_blank_lines(row, report)
+
+
+def _check_signs(signs: bytes, row: Row, report: Reporter, context: Context) -> None:
+    """What needs a sign that is not in ordinary prose: a bracket, a percent sign, a byte beyond ASCII."""
+    if not row.joined.isascii():
+        _check_characters(row, report)
+    elif _CONTROL_BYTES.search(signs):
+        _each_turn(row, report, _control)
+    if b"<" in signs or b"[" in signs:
+        _check_special_tokens(row, report, context)
+    if b"<" in signs or b"&" in signs:
+        _check_html(row, report)
+    if b"%" in signs or b"$" in signs:
+        _each_turn(row, report, _format_code)
+    if b"`" in signs:
+        _each_turn(row, report, _fences)
 
 
 def _turns(row: Row) -> list[Turn]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ftui.core.conversations import ROLES, content_key, content_text, pair_keys, role_of, split_transcript
 from ftui.core.formats import Format
-from ftui.core.lint.model import Row, Turn, pointer_step
+from ftui.core.lint.model import ORDINARY, Row, Turn, pointer_step
 from ftui.core.secrets import marks_of
 
 MAX_STRINGS_OF_UNKNOWN_ROW = 64
@@ -115,7 +115,8 @@ def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Forma
     row.tools = row.label = row._lower = None
     row.conversation = row.plain = True
     row.joined = "\n".join(texts)
-    row.marks = marks_of(row.joined)
+    row.marks = marks = marks_of(row.joined)
+    row.signs = marks.translate(None, ORDINARY)
     return row
 
 
