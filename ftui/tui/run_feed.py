@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from ftui.errors import FtuiError
 from ftui.services.decided import advice_against
 from ftui.services.files import read_json
 from ftui.services.runs import Run, State, read_state
-from ftui.services.tail import LineTail
+from ftui.services.tail import LineTail, scattered_lines
 from ftui.tui.run_view import RunView
 
 _SLICE_BYTES = 256 * 1024
 _LOG_START_BYTES = 512 * 1024
 """A log is read from this far before its end: the whole of it is in the file."""
 _STATE_EVERY_SECONDS = 1.0
+_LONG_BYTES = 24 << 20
+_PIECES, _PIECE_BYTES = 96, 48 * 1024
+"""Event files longer than this together are shown roughly at first, from so many pieces of each."""
 
 
 class RunFeed:
@@ -28,7 +31,8 @@ class RunFeed:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.view = RunView()
+        self._whole = RunView()
+        self._rough: RunView | None = None
         self.state = State(status="queued")
         self.gone = False
         self._tails = [LineTail(run.trainer_events), LineTail(run.supervisor_events)]
@@ -39,6 +43,27 @@ class RunFeed:
         self.verdict: Mapping[str, Any] = {}
         self.advice_against = advice_against(run.path)
         """What the questionnaire advised instead of this run."""
+
+    @property
+    def view(self) -> RunView:
+        """What is known of the run: all that was read, or a rough picture of it while a long run is being read."""
+        return self._rough or self._whole
+
+    @property
+    def rough(self) -> bool:
+        """Whether `view` is only a rough picture."""
+        return self._rough is not None
+
+    def skim(self) -> Iterator[None]:
+        """Make a rough picture of a run that takes long to read; yields between slices of work."""
+        if self._whole.event_count or sum(_size(tail.path) for tail in self._tails) < _LONG_BYTES:
+            return
+        rough = RunView()
+        for tail in self._tails:
+            for lines in scattered_lines(tail.path, _PIECES, _PIECE_BYTES):
+                rough.read(lines)
+                yield
+        self._rough = rough
 
     def drain(self, seconds: float) -> bool:
         """Read events for at most about `seconds`; True where there is more to read."""
@@ -51,11 +76,19 @@ class RunFeed:
                 if not lines and not tail.at_end():
                     lines = tail.poll(8 << 20)  # a line longer than a slice
                 if lines:
-                    self.view.read(lines)
+                    self._whole.read(lines)
                     more = more or not tail.at_end()
             if time.perf_counter() >= until:
                 break
+        if not more:
+            self._take_whole()
         return more
+
+    def _take_whole(self) -> None:
+        if self._rough is not None:
+            if self._rough.smoothing != self._whole.smoothing:
+                self._whole.smooth(self._rough.smoothing)
+            self._rough = None
 
     def fraction_read(self) -> float:
         """How much of the event files has been read, 0 to 1."""

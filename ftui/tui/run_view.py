@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from bisect import insort
 from collections import deque
@@ -34,6 +33,10 @@ SMOOTHINGS = (0.9, 0.97, 0.0, 0.6)
 """How much of the last average stays at each step, in the order that the key walks through them; 0 is no smoothing."""
 _READABLE = tuple(range(1, SCHEMA_VERSION + 1))
 _ENVELOPE = frozenset({"schema_version", "time", "kind", "step", "steps_total", "epoch", "tokens"})
+_HOST_FIELDS = ("host_rss_bytes", "host_total_bytes")
+_TRAINER_FIELDS = (
+    "allocated_bytes", "allocated_peak_bytes", "reserved_bytes", "tensors_bytes", "host_available_bytes",
+)  # fmt: skip
 _NOISY = ("loss", "reward")
 """Metrics whose names begin like this are smoothed."""
 _MOST_ALERTS, _MOST_SAMPLES = 200, 60
@@ -52,6 +55,23 @@ class Device:
     temperature_c: float | None = None
     power_w: float | None = None
     over_time: Series = field(default_factory=lambda: Series(4096))
+    coming: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    """Seconds and bytes that are not in `over_time` yet: many at once cost little."""
+
+    def use(self, seconds: float, used: object, total: object) -> None:
+        """Take in what is used now."""
+        if (now := _maybe(used)) is not None:
+            self.used_bytes = now
+            self.peak_bytes = max(self.peak_bytes, now)
+            self.coming[0].append(seconds)
+            self.coming[1].append(now)
+        self.total_bytes = _maybe(total) or self.total_bytes
+
+    def settle(self) -> None:
+        """Bring `over_time` up to date."""
+        if self.coming[0]:
+            self.over_time.extend(*self.coming)
+            self.coming = ([], [])
 
 
 class RunView:
@@ -98,12 +118,16 @@ class RunView:
             if kind == "step" and _is_step(record):
                 steps.append(record)
                 continue
+            if kind == "memory" and (time := _time_of(record)) is not None:
+                self._memory(record, time)
+                continue
             if kind in ("done", "failed", "attempt"):
                 self._steps(steps)  # what these say is about the steps before them
                 steps = []
             if kind is not None and (stamped := parse_line(line)) is not None:
                 self.apply(stamped)
         self._steps(steps)
+        self._settle()
 
     def apply(self, stamped: Stamped) -> None:
         """Fold in one event."""
@@ -112,6 +136,13 @@ class RunView:
             step = stamped.event
             record = {"step": step.step, "steps_total": step.steps_total, "epoch": step.epoch, "tokens": step.tokens}
             self._steps([{**record, **step.metrics}])
+            return
+        if isinstance(stamped.event, Memory):
+            memory = stamped.event
+            self._memory(
+                {name: getattr(memory, name) for name in ("gpus", *_HOST_FIELDS, *_TRAINER_FIELDS)}, stamped.time
+            )
+            self._settle()
             return
         self.event_count += 1
         self._fold(stamped.event, stamped.time)
@@ -159,8 +190,6 @@ class RunView:
                         self.evals.setdefault(name, Series(4096)).append(event.step, value)
                         self.latest[name] = value
                 self.changed.add("step")
-            case Memory():
-                self._memory(event, time)
             case Sample():
                 self.samples.append(_shortened(event))
                 self.changed.add("samples")
@@ -186,29 +215,29 @@ class RunView:
                     self._alert(said, time)
                     self.changed.add("alerts")
 
-    def _memory(self, event: Memory, time: datetime) -> None:
+    def _memory(self, record: Mapping[str, Any], time: datetime) -> None:
+        self.event_count += 1
+        self._at(time)
         self._first_memory = self._first_memory or time
         seconds = (time - self._first_memory).total_seconds()
-        for gpu in filter(_is_mapping, event.gpus):
+        gpus = record.get("gpus")
+        for gpu in filter(_is_mapping, gpus if isinstance(gpus, list | tuple) else ()):
             index = int(_number(gpu.get("index"), len(self.gpus)))
-            device = self.gpus.setdefault(index, Device(f"GPU {index}"))
+            device = self.gpus.get(index) or self.gpus.setdefault(index, Device(f"GPU {index}"))
             device.utilization_percent = _maybe(gpu.get("utilization_percent"))
             device.temperature_c, device.power_w = _maybe(gpu.get("temperature_c")), _maybe(gpu.get("power_w"))
-            _use(device, seconds, gpu.get("used_bytes"), gpu.get("total_bytes"))
-        if event.host_rss_bytes is not None:
+            device.use(seconds, gpu.get("used_bytes"), gpu.get("total_bytes"))
+        if record.get("host_rss_bytes") is not None:
             self.host = self.host or Device("Host")
-            _use(self.host, seconds, event.host_rss_bytes, event.host_total_bytes)
-        for name in (
-            "allocated_bytes",
-            "allocated_peak_bytes",
-            "reserved_bytes",
-            "tensors_bytes",
-            "host_available_bytes",
-        ):
-            value = getattr(event, name)
-            if value is not None:
-                self.trainer_bytes[name] = float(value)
+            self.host.use(seconds, record["host_rss_bytes"], record.get("host_total_bytes"))
+        for name in _TRAINER_FIELDS:
+            if (value := _maybe(record.get(name))) is not None:
+                self.trainer_bytes[name] = value
         self.changed.add("memory")
+
+    def _settle(self) -> None:
+        for device in (*self.gpus.values(), *((self.host,) if self.host else ())):
+            device.settle()
 
     # -- derived
 
@@ -235,10 +264,8 @@ class RunView:
         self.smoothed.setdefault(name, Series()).extend(xs, average.add_all(values))
 
     def _seen(self, stamp: object) -> None:
-        if isinstance(stamp, str):
-            with contextlib.suppress(ValueError):
-                time = datetime.fromisoformat(stamp)
-                self._at(time if time.tzinfo else time.replace(tzinfo=UTC))
+        if (time := _time_of({"schema_version": SCHEMA_VERSION, "time": stamp})) is not None:
+            self._at(time)
 
     def _at(self, time: datetime) -> None:
         if self.first_time is None or time < self.first_time:
@@ -275,12 +302,16 @@ def _is_step(record: dict[str, Any]) -> bool:
     )
 
 
-def _use(device: Device, seconds: float, used: object, total: object) -> None:
-    if (now := _maybe(used)) is not None:
-        device.used_bytes = now
-        device.peak_bytes = max(device.peak_bytes, now)
-        device.over_time.append(seconds, now)
-    device.total_bytes = _maybe(total) or device.total_bytes
+def _time_of(record: dict[str, Any]) -> datetime | None:
+    """The time of an event of a version that is known, or None."""
+    stamp = record.get("time")
+    if record.get("schema_version") not in _READABLE or not isinstance(stamp, str):
+        return None
+    try:
+        time = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _attempt_in_words(event: Attempt) -> Alert:

@@ -84,11 +84,15 @@ class TrainScreen(FtuiScreen[str]):
 
     @work(exclusive=True, group="feed")
     async def _load(self) -> None:
-        """Read what is there, in slices, with a picture now and then."""
+        """Read what is there, in slices: of a long run a rough picture first, then the whole."""
         painted = 0.0
+        for number, _ in enumerate(self.feed.skim()):
+            if number % 8 == 0:
+                await asyncio.sleep(0)
+        self._paint_all()
         while self.feed.drain(SLICE_SECONDS):
             if time.monotonic() - painted > TICK_SECONDS:
-                self._paint_all()
+                self._paint(panes_too=not self.feed.rough)
                 painted = time.monotonic()
             await asyncio.sleep(0.002)
         self._loading = False
