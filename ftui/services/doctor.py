@@ -18,12 +18,13 @@ LOWEST_FREE_DISK_BYTES = 2 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """status: ok, warn (works, but not everything), fail."""
+    """status: ok, warn (works, but not everything), fail. group: what it is one of many of, or empty."""
 
     name: str
     status: str
     words: str
     hint: str = ""
+    group: str = ""
 
 
 def examine() -> list[Check]:
@@ -57,15 +58,18 @@ def _package(requirement: str, extra: str) -> Check:
             name = requirement[:index]
             break
     wanted = requirement[len(name) :].strip()
+    group = "training" if extra else "packages"
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         status = "warn" if extra else "fail"
         hint = "pip install 'ftui-wizard[train]'" if extra else "pip install --force-reinstall ftui-wizard"
-        return Check(name, status, "not installed" + (", so this installation cannot train" if extra else ""), hint)
+        return Check(
+            name, status, "not installed" + (", so this installation cannot train" if extra else ""), hint, group
+        )
     if not _allowed(version, wanted):
-        return Check(name, "warn", f"{version}, proven with {wanted}", f"pip install '{name}{wanted}'")
-    return Check(name, "ok", version)
+        return Check(name, "warn", f"{version}, proven with {wanted}", f"pip install '{name}{wanted}'", group)
+    return Check(name, "ok", version, "", group)
 
 
 def _allowed(version: str, wanted: str) -> bool:
