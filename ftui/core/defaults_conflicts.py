@@ -53,6 +53,8 @@ def conflicts(plan: Plan) -> list[Conflict]:
             ignored("data.packing", f"{method.task} does not pack")
         for name in _changed(plan, ("data.train_on",)):
             ignored(name, f"{method.task} always trains on the answers")
+    if method.task == "text" and data.train_on == "last_assistant":
+        ignored("data.train_on", "plain text is learned whole", "Use all.")
     if method.task in ("kto", *ONLINE) and data.group_by_length:
         ignored("data.group_by_length", f"{method.task} has an order of its own")
     if data.packing and data.group_by_length:

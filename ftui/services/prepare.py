@@ -30,7 +30,7 @@ def prepare(run: Run) -> None:
 
 
 def _prepare_into(data: Path, plan: Plan) -> None:
-    """Write train.jsonl, eval.jsonl, probe.jsonl, schema.json and manifest.json for one plan."""
+    """Write train.jsonl, eval.jsonl, replay.jsonl, probe.jsonl, schema.json and manifest.json for one plan."""
     prepare_run_data(
         plan.data.train,
         plan.data.eval,
@@ -44,7 +44,6 @@ def _prepare_into(data: Path, plan: Plan) -> None:
         replay_path=plan.data.replay if plan.data.replay_fraction else None,
         replay_fraction=plan.data.replay_fraction,
     )
-    _mix_in(data / "replay.jsonl", data / "train.jsonl")
     left_out = _cut(data / "eval.jsonl", plan.data.eval_rows_max)
     probe = Path(plan.eval.probe) if plan.eval.probe else sample_data() / "general" / "probe.jsonl"
     if probe.is_file():
@@ -56,14 +55,6 @@ def _prepare_into(data: Path, plan: Plan) -> None:
     names = sorted(path.name for path in data.glob("*.json*") if path.name != "manifest.json")
     manifest["files"] = {name: file_sha256(data / name) for name in names}
     write_json(data / "manifest.json", manifest)
-
-
-def _mix_in(replay: Path, train: Path) -> None:
-    """General rows go behind the training rows; the trainer shuffles them all."""
-    if replay.is_file():
-        with train.open("ab") as rows, replay.open("rb") as more:
-            shutil.copyfileobj(more, rows)
-        replay.unlink()
 
 
 def _cut(path: Path, limit: int) -> int:

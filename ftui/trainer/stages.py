@@ -111,7 +111,7 @@ def _take_run_data(stage: Job) -> None:
         return
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (data / "train.jsonl").is_file():
-        for name in ("train.jsonl", "eval.jsonl"):
+        for name in ("train.jsonl", "eval.jsonl", "replay.jsonl"):
             if (stage.run_folder / "data" / name).is_file():
                 shutil.copyfile(stage.run_folder / "data" / name, data / name)
     ready.touch()
