@@ -54,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adopt.add_argument("--json", action="store_true")
     compare = actions.add_parser("compare", help="metrics, and what differs")
     compare.add_argument("runs", nargs="+", metavar="RUN")
+    compare.add_argument("--report", type=Path, metavar="FILE", help="also an HTML page, with the curves in one chart")
     compare.add_argument("--json", action="store_true")
     parser.set_defaults(action="list", json=False)
 
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         case "compare":
             from ftui.commands.runs_compare import compare
 
-            return compare([find_run(name) for name in args.runs], as_json=args.json)
+            return compare([find_run(name) for name in args.runs], as_json=args.json, page=args.report)
     return _list(as_json=args.json)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +16,19 @@ from ftui.services.runs import Run, summarize
 
 @dataclass(frozen=True)
 class Comparison:
-    """rows: names of what is compared. metrics: name -> value per run. differences: what differs, per run.
-    curves: held-out loss as (step, loss), per run."""
+    """All lists hold one entry per run. verdicts: SHIP, DONT_SHIP, INCONCLUSIVE or "". metrics: name -> values.
+    differences: what differs, by dotted name -> values. curves: held-out loss, train_curves: train loss, each as
+    (step, loss). same_rows: whether all were scored on the same held-out rows; metrics of different rows are no
+    comparison."""
 
     runs: list[str]
     statuses: list[str]
+    verdicts: list[str]
     metrics: dict[str, list[float | None]]
     differences: dict[str, list[Any]]
     curves: list[list[tuple[int, float]]]
+    train_curves: list[list[tuple[int, float]]]
+    same_rows: bool = True
 
 
 def compare_runs(runs: list[Run]) -> Comparison:
@@ -40,10 +48,19 @@ def compare_runs(runs: list[Run]) -> Comparison:
     return Comparison(
         runs=[run.name for run in runs],
         statuses=[summarize(run).status for run in runs],
+        verdicts=[str((report.verdict or {}).get("verdict", "")) for report in reports],
         metrics={name: values for name, values in metrics.items() if any(value is not None for value in values)},
         differences={name: values for name, values in rows.items() if any(value != values[0] for value in values)},
         curves=[list(report.eval_losses) for report in reports],
+        train_curves=[list(report.losses) for report in reports],
+        same_rows=len({_rows_digest(report.samples) for report in reports if report.samples}) < 2,
     )
+
+
+def _rows_digest(samples: Sequence[Mapping[str, Any]]) -> str:
+    """Of the prompts and wanted answers that a run was scored on."""
+    asked = [[row.get("prompt"), row.get("reference")] for row in samples]
+    return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _facts(run: Run) -> dict[str, Any]:
