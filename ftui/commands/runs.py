@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
-    from ftui.services.launch import adopt_orphans
+    from ftui.services.adoption import adopt_orphans
 
     adopted = adopt_orphans()
     match args.action:
@@ -169,7 +169,7 @@ def _show(shown: Run, *, as_json: bool) -> int:
 
 
 def _end(ended: Run, what: str, seconds: float, *, as_json: bool) -> int:
-    from ftui.services.launch import wait_for_end
+    from ftui.services.adoption import wait_for_end
 
     state = read_state(ended)
     if not state.live:

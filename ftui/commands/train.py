@@ -41,8 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start or resume; 0 when it is under way (or finished, in the foreground)."""
+    from ftui.services.adoption import adopt_orphans
     from ftui.services.decided import read_answers_file
-    from ftui.services.launch import adopt_orphans, prepared_run, resume_run, start_run
+    from ftui.services.launch import prepared_run, resume_run, start_run
     from ftui.services.plans import load_plan
     from ftui.services.runs import find_run
 

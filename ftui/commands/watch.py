@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow the run until it ends; 1 when it failed."""
-    from ftui.services.launch import adopt_orphans
+    from ftui.services.adoption import adopt_orphans
     from ftui.services.runs import find_run, read_state
 
     adopt_orphans()

@@ -10,18 +10,19 @@ import shutil
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftui.core.events import Done, Failed, Step, parse_line
-from ftui.core.plan import Plan
 from ftui.core.text import clip
 from ftui.errors import FtuiError
 from ftui.services.files import read_json, write_json
 from ftui.services.paths import make_private, runs_folder
-from ftui.services.plans import load_plan, save_plan
 from ftui.services.process import ProcessId, boot_id, is_alive
 from ftui.services.run_safety import refuse_unsafe
 from ftui.services.tail import last_lines
+
+if TYPE_CHECKING:
+    from ftui.core.plan import Plan
 
 STATE_VERSION = 1
 LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
@@ -117,6 +118,8 @@ class Run:
 
     def plan(self) -> Plan:
         """The run's plan. Raises FtuiError where the file is broken."""
+        from ftui.services.plans import load_plan
+
         return load_plan(self.plan_file)
 
 
@@ -137,6 +140,8 @@ class RunSummary:
 
 def create_run(plan: Plan, folder: Path | None = None) -> Run:
     """Make the directory of a new run, with its plan and the state `queued`. Raises FtuiError."""
+    from ftui.services.plans import save_plan
+
     parent = folder or runs_folder()
     stamp = datetime.now(UTC)
     slug = re.sub(r"[^a-z0-9]+", "-", plan.run.name.lower()).strip("-")[:40] or "run"

@@ -16,7 +16,7 @@ import time
 
 from fault_kit import Row, Stage, begin, judge, supervisor_pid, trainer_pid, wait_for_end
 
-from ftui.services.launch import adopt_orphans
+from ftui.services.adoption import adopt_orphans
 from ftui.services.runs import Run, read_state
 
 WAYS = ("SIGKILL", "SIGHUP", "closed pty")

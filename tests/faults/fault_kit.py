@@ -19,7 +19,8 @@ import psutil
 
 from ftui.core.events import Alert, Step, parse_line
 from ftui.core.plan import from_mapping
-from ftui.services.launch import adopt_orphans, resume_run, start_run
+from ftui.services.adoption import adopt_orphans
+from ftui.services.launch import resume_run, start_run
 from ftui.services.process import ProcessId, is_alive
 from ftui.services.runs import Run, read_state, recorded_state
 

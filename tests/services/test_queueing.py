@@ -11,7 +11,7 @@ import pytest
 from supervisor_kit import make_run, steps, supervise, wait_until
 
 from ftui.commands import runs as command
-from ftui.services import launch, queueing
+from ftui.services import adoption, queueing
 from ftui.services.process import identify
 from ftui.services.runs import Run, State, read_state, recorded_state, request, write_state
 
@@ -69,8 +69,8 @@ def test_a_queued_run_that_lost_its_supervisor_gets_a_new_one(monkeypatch: pytes
     process.kill()
     process.wait()
     started: list[tuple[str, ...]] = []
-    monkeypatch.setattr(launch, "spawn_supervisor", lambda run, *flags: started.append((run.name, *flags)))
-    assert [run.name for run in launch.adopt_orphans()] == [waiting.name]
+    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags: started.append((run.name, *flags)))
+    assert [run.name for run in adoption.adopt_orphans()] == [waiting.name]
     assert started == [(waiting.name, "--queue")]
 
 

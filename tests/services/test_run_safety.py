@@ -8,7 +8,7 @@ import pytest
 from supervisor_kit import make_run
 
 from ftui.errors import FtuiError
-from ftui.services import launch
+from ftui.services import adoption
 from ftui.services.process import identify
 from ftui.services.run_safety import refuse_unsafe
 from ftui.services.runs import State, find_run, recorded_state, write_state
@@ -59,8 +59,8 @@ def test_an_unsafe_run_is_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
     me = identify(os.getpid())
     assert me is not None
     write_state(run, State("running", 1, me.pid, me.start_ticks, boot_id=me.boot_id))
-    monkeypatch.setattr(launch, "spawn_supervisor", lambda run, *flags: None)
-    assert launch.adopt_orphans() == [run]
+    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags: None)
+    assert adoption.adopt_orphans() == [run]
     run.path.chmod(0o777)
-    assert launch.adopt_orphans() == []
+    assert adoption.adopt_orphans() == []
     assert recorded_state(run).status == "running"

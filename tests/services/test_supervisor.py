@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from supervisor_kit import SUPERVISOR, alerts, attempts, failures, make_run, steps, supervise, wait_until
 
-from ftui.services import launch
+from ftui.services import adoption, launch
 from ftui.services.process import is_alive
 from ftui.services.runs import State, read_state, recorded_state, request, write_state
 
@@ -124,7 +124,7 @@ def test_a_run_that_ended_while_nobody_watched_is_settled() -> None:
     wait_until(lambda: not is_alive(recorded_state(run).trainer()))
     assert recorded_state(run).status == "running"
     assert read_state(run).status == "finished"
-    launch.adopt_orphans()
+    adoption.adopt_orphans()
     assert recorded_state(run).status == "finished"
 
 

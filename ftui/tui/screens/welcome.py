@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,8 @@ class WelcomeScreen(FtuiScreen[None]):
 
     @work(thread=True, exclusive=True, group="runs")
     def _list_runs(self) -> None:
+        from ftui.errors import FtuiError
+        from ftui.services.adoption import adopt_orphans
         from ftui.services.drafts import load_draft
         from ftui.services.runs import list_runs
         from ftui.tui.screens.pick_run import run_line
@@ -79,6 +82,8 @@ class WelcomeScreen(FtuiScreen[None]):
             words = f"{STAGE_TITLES.get(draft.stage, draft.stage)}, saved {duration(max(0.0, age))} ago"
         runs = [(Path(run.path), run_line(run, 76)) for run in list_runs()]
         self.post_message(self.RunsListed(runs, words))
+        with contextlib.suppress(FtuiError):
+            adopt_orphans()  # a run whose supervisor was killed gets a new one while this screen is open
 
     def on_welcome_screen_runs_listed(self, event: RunsListed) -> None:
         if event.runs != self._runs or bool(event.draft) != bool(self._draft):
