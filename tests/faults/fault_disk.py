@@ -68,7 +68,7 @@ def full_disks(count: int, stage: Stage, place: Path, seed: int, per_run: int, u
             run = begin(stage.model, stage.rows, f"disk-{row.runs}", folder=disk / "runs")
             for _ in range(min(per_run, count - row.tried)):
                 moment = noise.uniform(0.0, stage.calm_seconds if noise.random() < 0.5 else 2.0)
-                if not _sleep_while_live(run, moment):
+                if time.monotonic() > until or not _sleep_while_live(run, moment):
                     break
                 fill(disk, leave_bytes=noise.choice([0, 700_000]))
                 row.tried += 1

@@ -29,20 +29,20 @@ def kills(kind: str, count: int, stage: Stage, seed: int, per_run: int, until: f
     ways: list[str] = []
     while row.tried < count and time.monotonic() < until:
         run = begin(stage.model, stage.rows, f"{kind}-{row.runs}")
-        row.tried += disturb(kind, run, noise, min(per_run, count - row.tried), stage.calm_seconds, ways)
+        row.tried += disturb(kind, run, noise, min(per_run, count - row.tried), stage.calm_seconds, ways, until)
         judge(row, run, stage, wait_for_end(run, resumes=per_run))
     if ways:
         row.note = ", ".join(f"{ways.count(way)} {way}" for way in WAYS)
     return row
 
 
-def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, ways: list[str]) -> int:
+def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, ways: list[str], until: float) -> int:
     """Kill `count` processes of the kind, each at a random moment of a run's usual length; gives how many were hit."""
     hit = 0
     for _ in range(count):
         # Half of them early, where state changes hands; the others anywhere.
         wait = noise.uniform(0.0, span if noise.random() < 0.5 else 1.5)
-        if not _sleep_while_live(run, wait):
+        if time.monotonic() > until or not _sleep_while_live(run, wait):
             break
         if kind == "viewer":
             ways.append(lose_viewer(run, noise, plain=bool(hit % 2)))
