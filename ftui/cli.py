@@ -31,7 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "is this installation sound"),
 }
 
-EPILOG = """Without a command, ftui opens the wizard. Every command takes --help; most take --json.
+EPILOG = """Without a command, ftui opens the wizard (--plain: in lines, for a screen reader; --ascii; --no-mouse).
+Every command takes --help; most take --json.
 
 Exit codes: 0 good, 1 the answer is no, 2 it could not be done, 130 interrupted."""
 
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("--ascii", "--no-mouse"):
+    if not arguments or arguments[0] in ("--ascii", "--no-mouse", "--plain"):
         return _open_wizard(arguments)
     name = arguments[0]
     if name not in COMMANDS:
@@ -113,6 +114,10 @@ def _open_wizard(arguments: list[str]) -> int:
         print(usage())
         print("\nNot a terminal, so the wizard stays closed: name a command.", file=sys.stderr)
         return 2
+    if "--plain" in arguments:
+        from ftui.commands.walk import run
+
+        return run()
     from ftui.tui.app import run_wizard
 
     return run_wizard(ascii_only="--ascii" in arguments, mouse="--no-mouse" not in arguments)

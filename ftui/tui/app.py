@@ -168,7 +168,7 @@ def run_watch(run_path: Path, *, ascii_only: bool, mouse: bool, exit_when_done: 
 
         return TrainScreen(run_path, exit_when_done=exit_when_done)
 
-    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui watch RUN --plain")
+    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui watch RUN --plain prints the same in lines.")
 
 
 def run_wizard(*, ascii_only: bool, mouse: bool) -> int:
@@ -179,7 +179,7 @@ def run_wizard(*, ascii_only: bool, mouse: bool) -> int:
 
         return WelcomeScreen()
 
-    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui --help")
+    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui --plain walks the same stages in lines.")
 
 
 def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, instead: str) -> int:
