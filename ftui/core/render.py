@@ -21,7 +21,7 @@ from typing import Any
 
 from ftui.core.render_dialect import Dialect, Message, Note, RenderError
 from ftui.core.render_fit import Draft, cut_text, leading_system, shorten
-from ftui.core.render_spans import Span, ends_with_special, written, written_prompt
+from ftui.core.render_spans import Span, before_answer, ends_with_special, written, written_prompt
 
 __all__ = [
     "Dialect",
@@ -129,11 +129,19 @@ def render_prompt(
     tools: Sequence[Any] | None = None,
     options: Options = Options(),
     template_kwargs: Mapping[str, Any] | None = None,
+    like: Message | None = None,
 ) -> Rendered:
-    """Write a conversation up to where the model goes on; nothing is trained. For generation and for RL prompts."""
+    """Write a conversation up to where the model goes on; nothing is trained. For generation and for RL prompts.
+
+    like: an answer of the kind that is wanted. The prompt then ends where that answer would begin in training: a
+    template that thinks writes an empty thought in front of an answer without reasoning, and a model that has learned
+    to answer behind it must be asked with it, or it begins to think.
+    """
 
     def draft(some: Sequence[Message], skipped: int) -> Draft:
         text, notes = written_prompt(dialect, some, tools, template_kwargs or {})
+        if like is not None:
+            text = before_answer(dialect, some, tools, like, template_kwargs or {}, text)
         return _tokens(dialect, text, [], notes)
 
     return _fitted(dialect, messages, draft, options, len(messages))

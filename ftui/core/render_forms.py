@@ -10,6 +10,9 @@ from typing import Any
 
 from ftui.core.render_dialect import Message
 
+REASONING = ("reasoning_content", "thinking", "reasoning")
+"""The keys under which rows keep an answer's reasoning."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -52,7 +55,7 @@ def _tidied(message: Message) -> Message:
     if isinstance(content, list) and content and all(_is_text(part) for part in content):
         message = {**message, "content": "".join(part["text"] for part in content)}
     reasoning = next(
-        (message[key] for key in ("reasoning_content", "thinking", "reasoning") if isinstance(message.get(key), str)),
+        (message[key] for key in REASONING if isinstance(message.get(key), str)),
         None,
     )
     if reasoning is not None:

@@ -18,10 +18,11 @@ from functools import lru_cache
 from typing import Any
 
 from ftui.core.render_dialect import Dialect, Message, Note, RenderError
-from ftui.core.render_forms import Form, equivalent_forms, other_call, other_words, text_of, thinking_of
+from ftui.core.render_forms import REASONING, Form, equivalent_forms, other_call, other_words, text_of, thinking_of
 
 # An empty thinking block that a template writes by itself in front of an answer without reasoning.
 _EMPTY_THINKING = re.compile(r"\s*(?:<think>)?\s*</think>\s*")
+_THOUGHT = re.compile(r"\s*</?think>\s*")
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,25 @@ def written_prompt(
         dialect, equivalent_forms(messages, tools), add_generation_prompt=True, kwargs=kwargs
     )
     return _single_bos(dialect, text, [], notes)[0], notes
+
+
+def before_answer(
+    dialect: Dialect, messages: Sequence[Message], tools: Any, like: Message, kwargs: Mapping[str, Any], prompt: str
+) -> str:
+    """What stands before an answer like this one where it is trained; `prompt` where that differs by more than thought.
+
+    prompt: what `written_prompt` gives for these messages.
+    """
+    answer = {key: value for key, value in like.items() if key in ("role", "content", *REASONING) and value}
+    try:
+        text, spans, _ = written(
+            dialect, [*messages, {"role": "assistant", "content": "a", **answer}], tools, [len(messages)], kwargs
+        )
+    except RenderError:
+        return prompt
+    before = text[: spans[-1].start] if spans else prompt
+    bare = [_THOUGHT.sub("", some).rstrip() for some in (before, prompt)]
+    return before if bare[0] == bare[1] else prompt
 
 
 def ends_with_special(text: str, specials: frozenset[str]) -> str:

@@ -12,6 +12,7 @@ switching costs no memory, and no reloading.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import queue
 import sys
@@ -104,14 +105,30 @@ def voices(run_dir: Path, plan: Any, others: Sequence[str]) -> list[Voice]:
     return found
 
 
-def answer(asked: dict[str, Any], speakers: Sequence[Voice], tokenizer: Any, stopped: threading.Event) -> None:
-    """Let the asked models answer in turns, and say each piece."""
+def trained_answer(run_dir: Path) -> dict[str, Any] | None:
+    """The first answer that the run was trained on: models that think are asked as that one begins."""
+    from ftui.trainer.job import read_rows
+    from ftui.trainer.score_rows import questions
+
+    rows = run_dir / "data" / "train.jsonl"
+    found = questions(list(itertools.islice(read_rows(rows), 1)), 1) if rows.is_file() else []
+    return found[0].get("answer") if found else None
+
+
+def answer(
+    asked: dict[str, Any],
+    speakers: Sequence[Voice],
+    tokenizer: Any,
+    stopped: threading.Event,
+    like: dict[str, Any] | None = None,
+) -> None:
+    """Let the asked models answer in turns, and say each piece. like: see core/render.render_prompt."""
     from ftui.core.render import Options, end_of_turn, render_prompt
     from ftui.trainer.dialect import dialect_of
     from ftui.trainer.generate import stop_ids
 
     dialect = dialect_of(tokenizer)
-    ids = list(render_prompt(dialect, asked["messages"], None, Options()).ids)
+    ids = list(render_prompt(dialect, asked["messages"], None, Options(), like=like).ids)
     window = int(getattr(speakers[0].model.config, "max_position_embeddings", 0) or 1 << 30)
     limit = min(int(asked.get("max_new_tokens", 200)), window - len(ids))
     if limit < 1:
@@ -141,6 +158,7 @@ def main(arguments: list[str]) -> int:
         plan = finished.read_run(run_dir)
         tokenizer = finished.tokenizer_of(run_dir, plan)
         speakers = voices(run_dir, plan, arguments[1:])
+        like = trained_answer(run_dir)
     except Exception as error:  # whatever a model or a library raises: the caller gets one sentence
         failed = as_failed(error)
         say({"error": f"{failed.title}: {failed.message}", "fatal": True})
@@ -152,7 +170,7 @@ def main(arguments: list[str]) -> int:
     while (asked := questions.get()) is not None:
         stopped.clear()
         try:
-            answer(asked, speakers, tokenizer, stopped)
+            answer(asked, speakers, tokenizer, stopped, like)
         except Exception as error:
             say({"error": as_failed(error).message or str(error)})
         say({"done": True})

@@ -63,23 +63,24 @@ def _prompts(job: Job, tokenizer: Any) -> list[tuple[list[int], str, str]]:
         parts = _conversation(row)
         if parts is None:
             continue
-        prompt, reference = parts
+        prompt, wanted = parts
+        options = Options(job.plan.data.max_length_tokens)
         try:
-            made = render_prompt(dialect, prompt, row.get("tools"), Options(job.plan.data.max_length_tokens))
+            made = render_prompt(dialect, prompt, row.get("tools"), options, like=wanted or None)
         except RenderError:
             continue
         if not made.dropped:
-            found.append((list(made.ids), str(prompt[-1].get("content") or ""), reference))
+            found.append((list(made.ids), str(prompt[-1].get("content") or ""), str(wanted.get("content") or "")))
     return found
 
 
-def _conversation(row: dict[str, Any]) -> tuple[list[Any], str] | None:
+def _conversation(row: dict[str, Any]) -> tuple[list[Any], dict[str, Any]] | None:
     """Prompt messages and the wanted answer of a row; None for rows that are no conversation."""
     if "messages" in row:
         messages = list(row["messages"])
         answer = messages.pop() if messages and messages[-1].get("role") == "assistant" else {}
-        return (messages, str(answer.get("content") or "")) if messages else None
+        return (messages, answer) if messages else None
     if isinstance(row.get("prompt"), list) and row["prompt"]:
         wanted = row.get("chosen") or (row.get("completion") if row.get("label", True) else None) or [{}]
-        return list(row["prompt"]), str(wanted[-1].get("content") or "")
+        return list(row["prompt"]), wanted[-1]
     return None

@@ -29,19 +29,20 @@ def _question(row: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(row.get("completion"), str):
         return {"prompt": row["prompt"], "raw": row["prompt"], "reference": row["completion"]}
     messages: Sequence[Mapping[str, Any]] = []
-    reference = ""
+    wanted: Sequence[Mapping[str, Any]] | None = None
     if "messages" in row:
         answers = [i for i, message in enumerate(row["messages"]) if message.get("role") == "assistant"]
         if not answers:
             return None
-        messages, reference = row["messages"][: answers[-1]], content_of(row["messages"][answers[-1]])
+        messages, wanted = row["messages"][: answers[-1]], [row["messages"][answers[-1]]]
     elif isinstance(row.get("prompt"), list):
         messages = row["prompt"]
         wanted = row.get("chosen") or (row.get("completion") if row.get("label", True) else None)
-        reference = content_of(wanted[-1]) if wanted else ""
     if not messages:
         return None
-    return {"prompt": content_of(messages[-1]), "messages": messages, "reference": reference}
+    answer = wanted[-1] if wanted else None
+    reference = content_of(answer) if answer else ""
+    return {"prompt": content_of(messages[-1]), "messages": messages, "reference": reference, "answer": answer}
 
 
 def content_of(message: Mapping[str, Any]) -> str:
@@ -59,7 +60,7 @@ def prompt_ids(dialect: Any, pair: Mapping[str, Any], plan: Plan) -> list[int]:
         return list(dialect.encode(start + pair["raw"])[0])
     options = Options(max_length=plan.data.max_length_tokens)
     try:
-        made = render_prompt(dialect, pair["messages"], pair["row"].get("tools"), options)
+        made = render_prompt(dialect, pair["messages"], pair["row"].get("tools"), options, like=pair.get("answer"))
     except RenderError as error:
         raise FtuiError("A held-out row cannot be rendered", f"row {pair['id']}: {error}") from None
     return list(made.ids)

@@ -1,3 +1,6 @@
+import argparse
+import importlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -41,6 +44,18 @@ def test_skypilot_is_a_task_that_survives_preemption() -> None:
     assert task["resources"]["accelerators"] == "H100:4" and task["resources"]["use_spot"] is True
     assert task["envs"]["PLAN"] == "runs/plan.yaml" and task["envs"]["FTUI_HOME"] in task["file_mounts"]
     assert "--resume" in task["run"]
+
+
+def test_every_command_of_a_job_file_exists_with_its_options() -> None:
+    files = [slurm(plan(16, "fsdp"), "p.yaml"), slurm(plan(), "p.yaml"), skypilot(plan(4, "ddp"), "p.yaml")]
+    found = re.findall(r"ftui (train|runs|watch|doctor)\b([^|>;\n]*)", "\n".join(files))
+    assert {command for command, _ in found} == {"train", "runs", "watch", "doctor"}
+    for command, rest in found:
+        parser = argparse.ArgumentParser()
+        importlib.import_module(f"ftui.commands.{command}").configure(parser)
+        known = parser.format_help()
+        for option in re.findall(r"--[a-z]+", rest):
+            assert option in known, f"ftui {command}{rest}"
 
 
 def test_what_cannot_be_is_said() -> None:

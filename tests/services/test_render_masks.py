@@ -173,12 +173,25 @@ def test_the_model_goes_on_where_its_answer_begins_in_training(name: str) -> Non
     @given(four)
     def check(t: list[str]) -> None:
         messages = [user(t[0]), assistant(t[1]), user(t[2])]
-        prompt = render_prompt(dialect, messages)
-        (whole,) = render_row(dialect, {"prompt": messages, "completion": [assistant(t[3])], "label": True})
+        answer = assistant(t[3])
+        (whole,) = render_row(dialect, {"prompt": messages, "completion": [answer], "label": True})
         before = whole.text[: whole.spans[0].start]
-        # Templates that think may write an empty thought of their own, which is no part of the answer.
-        assert THOUGHT.sub("", before).rstrip() == THOUGHT.sub("", prompt.text).rstrip(), name
-        if "think>" not in before + prompt.text:
-            assert whole.ids[: len(prompt.ids)] == prompt.ids
+        prompt = render_prompt(dialect, messages, like=answer)
+        assert prompt.text == before
+        assert whole.ids[: len(prompt.ids)] == prompt.ids
+        # Without such an answer a template that thinks may leave the thought open, or out.
+        assert THOUGHT.sub("", before).rstrip() == THOUGHT.sub("", render_prompt(dialect, messages).text).rstrip()
 
     check()
+
+
+def test_a_model_that_thinks_is_asked_as_its_rows_answer() -> None:
+    dialect = loaded("qwen3").dialect
+    asked = [user("Why?")]
+    plain = render_prompt(dialect, asked).text
+    assert render_prompt(dialect, asked, like=assistant("So.")).text == plain + "<think>\n\n</think>\n\n"
+    assert render_prompt(dialect, asked, like=assistant("So.", reasoning_content="Because.")).text == plain
+    open_thought = loaded("qwen3_5_think").dialect
+    assert render_prompt(open_thought, asked).text.endswith("<think>\n")
+    closed = render_prompt(open_thought, asked, like=assistant("So.")).text
+    assert "</think>" in closed and closed.startswith(render_prompt(open_thought, asked).text.rstrip())
