@@ -1,0 +1,62 @@
+"""Runs whose processes somebody else starts: the folder and its rows are there, and nothing runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ftui.cli import main
+from ftui.services.runs import Run, read_state, recorded_state
+
+pytest.importorskip("trl")
+
+
+def test_train_prepare_makes_the_rows_and_starts_nothing(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = repository / "sample_data"
+    plan = {
+        "model": {"id": str(samples / "tiny-model")},
+        "data": {
+            "train": str(samples / "tickets" / "train.jsonl"),
+            "replay": str(samples / "general" / "replay.jsonl"), "replay_fraction": 0.1,
+        },
+        "run": {"name": "cluster"},
+    }  # fmt: skip
+    file = tmp_path / "plan.yaml"
+    file.write_text(yaml.safe_dump(plan), encoding="utf-8")
+    assert main(["train", str(file), "--prepare", "--json"]) == 0
+    run = Run(Path(json.loads(capsys.readouterr().out)["path"]))
+    rows = {path.name: len(path.read_text().splitlines()) for path in (run.path / "data").glob("*.jsonl")}
+    assert rows["train.jsonl"] + rows["eval.jsonl"] == 420
+    # General rows stay in a file of their own, where the trainer mixes them in and counts them.
+    assert rows["replay.jsonl"] == round(rows["train.jsonl"] / 9) and rows["probe.jsonl"] == 40
+    assert yaml.safe_load(run.plan_file.read_text())["model"]["path"] == str(samples / "tiny-model")
+    assert not list((run.path / "events").iterdir()) and recorded_state(run).supervisor_pid is None
+    assert "started by others" in read_state(run).reason
+
+
+def test_what_its_processes_say_is_its_state(repository: Path, tmp_path: Path) -> None:
+    from ftui.core.events import Done, to_line
+    from ftui.core.plan import from_mapping, with_values
+    from ftui.services.adoption import adopt_orphans
+    from ftui.services.launch import prepared_run
+
+    samples = repository / "sample_data"
+    plan = with_values(
+        from_mapping({}),
+        {"model.id": str(samples / "tiny-model"), "data.train": str(samples / "text" / "manuals.jsonl")},
+    )
+    run = prepared_run(with_values(plan, {"method.task": "text"}))
+    # Long after it was made, somebody lists the runs: it is not settled as lost.
+    os.utime(run.state_file, (1, 1))
+    state = json.loads(run.state_file.read_text())
+    adopt_orphans()
+    assert json.loads(run.state_file.read_text()) == state
+    run.trainer_events.write_text(to_line(Done(3, "finished", time.monotonic())))
+    assert read_state(run).status == "finished"
