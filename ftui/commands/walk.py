@@ -105,13 +105,19 @@ class Walk:
 
     def model(self) -> None:
         """Stage 3: one of the list, a hub id, or a folder."""
+        from ftui.tui.model_words import suggested
+
         self.write("\nStage 3 of 5, model. Sizing what is here and in the catalogue ...")
-        choices = self._models()
+        every = self._models()
+        usual = self.state.model_id or suggested(every)
+        choices = [c for index, c in enumerate(every) if index < MOST_MODELS or c["id"] == usual]
         for number, choice in enumerate(choices, start=1):
             self.write(f"  {number:>2}  {model_line(choice)}")
-        said = self.line("A number, a hub id (org/name) or a folder", self.state.model_id)
+        if len(every) > len(choices):
+            self.write(f"      {len(every) - len(choices)} more: ftui models")
+        said = self.line("A number, a hub id (org/name) or a folder", usual)
         while not said or (said.isdigit() and not 1 <= int(said) <= len(choices)):
-            said = self.line("A number from the list, a hub id or a folder", self.state.model_id)
+            said = self.line("A number from the list, a hub id or a folder", usual)
         self.state.model_id = str(choices[int(said) - 1]["id"]) if said.isdigit() else said
         self.keep("plan")
 
@@ -195,15 +201,11 @@ class Walk:
         from ftui.services.hardware import snapshot
         from ftui.services.model_choices import DEFAULT_SEQ_LEN, model_choices
 
-        found = []
         try:
-            for choice in model_choices(snapshot(), DEFAULT_SEQ_LEN):
-                found.append(asdict(choice))
-                if len(found) == MOST_MODELS:
-                    break
+            return [asdict(choice) for choice in model_choices(snapshot(), DEFAULT_SEQ_LEN)]
         except FtuiError as error:
             self.write(f"The list cannot be made: {safe(str(error))}")
-        return found
+            return []
 
 
 def model_line(choice: dict[str, Any]) -> str:
