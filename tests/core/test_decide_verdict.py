@@ -220,3 +220,20 @@ def _milliseconds(many: list[Answers]) -> float:
     for answers in many:
         decide(answers)
     return (time.process_time() - start) * 1000 / len(many)
+
+
+@pytest.mark.parametrize(("examples", "words"), [(50, "a trial"), (100, "a trial"), (101, "enough to begin with")])
+def test_few_rows_are_called_few(examples: int, words: str) -> None:
+    answers = {"needs": ["style_tone"], "tried": ["prompting", "few_shot"], "example_quality": "reviewed"}
+    assert any(words in reason.text for reason in decide(parse_answers({**answers, "examples": examples})).reasons)
+    plenty = decide(parse_answers({**answers, "examples": 500})).reasons
+    assert not any(words in reason.text for reason in plenty)
+
+
+@given(ANY_ANSWERS)
+def test_whoever_is_to_train_or_collect_first_asks_whether_a_strong_model_passes_already(answers: Answers) -> None:
+    verdict = decide(answers)
+    if verdict.trains or verdict.approach == "collect_data":
+        assert any("If it passes, stop" in step for step in verdict.next_steps[:2])
+    if answers.eval_set is not True:
+        assert "evaluation set" in verdict.next_steps[0]

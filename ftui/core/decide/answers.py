@@ -173,7 +173,7 @@ def _value(key: str, value: Any, source: str) -> Any:
         return value
     if key in COUNTS:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_COUNT:
-            raise _wrong(key, value, "a whole number, 0 or more", source)
+            raise _wrong(key, value, f"a whole number from 0 to {LARGEST_COUNT:,}", source)
         return value
     if not isinstance(value, bool):
         raise _wrong(key, value, "true or false", source)

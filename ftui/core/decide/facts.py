@@ -6,6 +6,8 @@ from ftui.core.decide.answers import Answers
 
 FEWEST_EXAMPLES = 50
 """Fewest good rows for a LoRA: OpenAI's guide sees clear gains from 50 to 100 rows on, hardly any below."""
+SAFE_MINIMUM_EXAMPLES = 100
+"""Up to here a run is a trial: enough rows to show whether the task can be learned, too few to rely on the result."""
 GOOD_EXAMPLES = 500
 """From here on results are dependable; LIMA (arXiv:2305.11206) got a whole assistant's manner out of 1,000 rows."""
 FEWEST_PAIRS = 50

@@ -32,7 +32,7 @@ STEPS: tuple[Step, ...] = (
     _step(ALL, "eval_set_unsaid",
           "If there is no evaluation set yet, make one first: 30 to 200 real inputs, each with an answer that you "
           "would accept."),
-    _step(f"{TUNING} collect_data", "eval_set",
+    _step(f"{TUNING} collect_data", "",
           "Run the strongest model that you may use, with your best prompt, on the evaluation set. If it passes, "
           "stop: you need no training."),
     _step("prompting few_shot structured_output rag", "eval_set",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ftui.core.decide.answers import SCHEMA_VERSION, Answers
 from ftui.core.decide.choose import TUNING, Choice, Part, choose
-from ftui.core.decide.facts import GOOD_EXAMPLES, assumptions
+from ftui.core.decide.facts import GOOD_EXAMPLES, SAFE_MINIMUM_EXAMPLES, assumptions
 from ftui.core.decide.flips import Flip, find_flips
 from ftui.core.decide.labels import APPROACH_TITLES, TECHNIQUE_TITLES
 from ftui.core.decide.methods import MethodAdvice, recommend_method
@@ -95,15 +95,20 @@ def _reasons(answers: Answers, choice: Choice) -> tuple[Reason, ...]:
         Reason(part.row.reason.format_map(counts), tuple(needs_of[part.row.id]), part.row.source) for part in ranked
     ]
     if choice.technique in ("sft", "distillation", "sft_then_dpo") and 0 < usable < GOOD_EXAMPLES:
-        reasons.append(
-            Reason(
-                f"{counts['examples'].capitalize()} are enough to begin with; each doubling still helps, up to "
-                f"{GOOD_EXAMPLES} and beyond, as long as every row is good.",
-                (),
-                OPENAI_TUNING,
-            )
-        )
+        reasons.append(Reason(_few_rows(counts["examples"], usable), (), OPENAI_TUNING))
     return tuple(reasons)
+
+
+def _few_rows(said: str, usable: int) -> str:
+    if usable <= SAFE_MINIMUM_EXAMPLES:
+        return (
+            f"{said} are the least that a LoRA can work with: take the first run as a trial that shows whether the "
+            f"task can be learned, and go on collecting; results are dependable from {GOOD_EXAMPLES} on."
+        )
+    return (
+        f"{said} are enough to begin with; each doubling still helps, up to {GOOD_EXAMPLES} and beyond, as long as "
+        "every row is good."
+    )
 
 
 def _rank(part: Part, choice: Choice) -> tuple[bool, int]:
