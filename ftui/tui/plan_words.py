@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import PurePath
 from typing import Any
 
 from ftui.core.plan import Plan, default, doc, field_names, from_mapping, with_values
@@ -55,6 +57,15 @@ class Entry:
     def decided(self) -> bool:
         """Whether somebody thought about it: a reason, a change of yours, or a field that always matters."""
         return bool(self.reason) or self.yours or self.name in ALWAYS or self.value != default(self.name)
+
+
+def named(plan: Plan) -> Plan:
+    """The plan with a name that tells its run from others, where it has none of its own."""
+    if plan.run.name != default("run.name"):
+        return plan
+    parts = (PurePath(plan.data.train).stem, PurePath(plan.model.id).name)
+    name = "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:20].strip("-") for part in parts).strip("-")
+    return with_values(plan, {"run.name": name}, {"run.name": "rows and model, to tell runs apart"}) if name else plan
 
 
 def entries(plan: Plan, proposed: Plan, changed: Mapping[str, Any] | list[str]) -> list[Entry]:

@@ -12,10 +12,11 @@ from fake_runs import make_run
 from screens_kit import answer_with, settle, shown_text, welcome_app
 from textual.widgets import Input, OptionList
 
+from ftui.core.plan import Plan, with_values
 from ftui.services.drafts import load_draft
 from ftui.tui.app import FtuiApp
 from ftui.tui.model_words import suggested
-from ftui.tui.plan_words import advised_task, rows_against_advice
+from ftui.tui.plan_words import advised_task, named, rows_against_advice
 from ftui.tui.screens.confirm import AskDialog
 from ftui.tui.screens.data import DataScreen
 from ftui.tui.screens.decide_stage import DecideStage
@@ -203,6 +204,12 @@ def test_the_model_to_begin_with_is_here_converses_and_fits() -> None:
     assert suggested([models[0], larger]) == "large"
     on_cpu = [{**m, "reason": "1 GiB of 16 GiB host memory"} for m in (free, {**free, "id": "s", "parameters": 1e8})]
     assert suggested(on_cpu) == "s"
+
+
+def test_a_run_gets_a_name_that_tells_it_from_others() -> None:
+    plan = with_values(Plan(), {"model.id": "Qwen/Qwen3-0.6B", "data.train": "/data/Support Tickets.jsonl"})
+    assert named(plan).run.name == "support-tickets-qwen3-0-6b"
+    assert named(with_values(plan, {"run.name": "mine"})).run.name == "mine"
 
 
 def test_the_rows_say_what_can_be_trained_and_the_advice_only_where_they_leave_a_choice() -> None:
