@@ -62,6 +62,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         decided = read_answers_file(args.answers) if args.answers else None
         training = start_run(load_plan(args.plan), queue=args.queue, extra_files=decided, progress=_say)
+    if not args.prepare:
+        from ftui.services.logout import WARNING, logout_kills
+
+        if logout_kills():
+            _say(WARNING)
     if args.foreground and not args.prepare:
         return _follow(training, as_json=args.json)
     if args.json:

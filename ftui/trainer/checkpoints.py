@@ -154,6 +154,18 @@ def refuse_full_disk(folder: Path, need_bytes: int, reserve_bytes: int, step: in
         )
 
 
+def refuse_unsaid(is_said: bool, folder: Path, step: int) -> None:
+    """Raise TrainerError (reason disk) where events wait for room: what a checkpoint covers is never told again."""
+    if not is_said:
+        raise TrainerError(
+            "The disk is full",
+            f"the events of the steps before could not be written beside {folder}",
+            "Free some space; the run goes on from its last checkpoint.",
+            reason="disk",
+            step=step,
+        )
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -166,6 +166,7 @@ class Watched:
             reserve = job.plan.recovery.disk_reserve_mib << 20
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             checkpoints.refuse_full_disk(folder, self.narrator.checkpoint_bytes, reserve, step)
+            checkpoints.refuse_unsaid(job.emitter.flush(), folder, step)
             checkpoints.begin(folder, step)
         self.accelerator.wait_for_everyone()
         try:

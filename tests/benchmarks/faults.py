@@ -66,7 +66,7 @@ def show(name: str, count: int, stage: Stage, place: Path, seed: int, until: flo
         elif name == "disk":
             row = full_disks(count, stage, place / f"disk-{seed}", seed, PER_RUN // 2, until)
         elif name == "unwritable":
-            row = read_only(count, stage, place / f"ro-{seed}", seed)
+            row = read_only(count, stage, seed)
         elif name == "clock":
             row = jumps(count, stage, place)
         elif name == "events":

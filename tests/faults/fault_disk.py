@@ -108,26 +108,31 @@ def _wait_for_restart(run: Run) -> bool:
     return False
 
 
-def read_only(count: int, stage: Stage, place: Path, seed: int) -> Row:
-    """Make the run's disk read-only for a few seconds, `count` times in one run."""
+def read_only(count: int, stage: Stage, seed: int) -> Row:
+    """Make a run's folder read-only for a few seconds, `count` times in one run. Raises NoMount."""
     noise, row = random.Random(seed), Row("unwritable run folder")
-    with small_disk(place) as disk:
-        run = begin(stage.model, stage.rows, "read-only", folder=disk / "runs")
-        for _ in range(count):
-            if not _sleep_while_live(run, noise.uniform(0.5, stage.calm_seconds / 2)):
-                break
-            if not _remount(disk, "ro"):
-                continue  # a file is open for writing at this moment: the kernel refuses
+    run = begin(stage.model, stage.rows, "read-only")
+    for _ in range(count):
+        if not _sleep_while_live(run, noise.uniform(0.5, stage.calm_seconds / 2)):
+            break
+        with locked(run.path):
             row.tried += 1
-            time.sleep(noise.uniform(1.0, 4.0))
-            assert _remount(disk, "rw")
-        judge(row, run, stage, wait_for_end(run, resumes=3))
+            time.sleep(noise.uniform(1.0, 6.0))
+    judge(row, run, stage, wait_for_end(run, resumes=3))
     return row
 
 
-def _remount(disk: Path, how: str) -> bool:
-    command = ["mount", "-o", f"remount,{how}", str(disk)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """A folder that nobody, root included, can open for writing. Raises NoMount."""
+    for command in (["--bind", str(folder), str(folder)], ["-o", "remount,bind,ro", str(folder)]):
+        done = subprocess.run(["mount", *command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NoMount(done.stderr.strip())
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _said(run: Run) -> list[object]:

@@ -58,9 +58,9 @@ def test_a_full_disk_pauses_and_goes_on(stage: Stage, home: Path) -> None:
     check(row, at_least=1)
 
 
-def test_a_disk_that_turns_read_only_for_a_while(stage: Stage, home: Path) -> None:
+def test_a_run_folder_that_cannot_be_written_for_a_while(stage: Stage) -> None:
     try:
-        check(read_only(2, stage, home / "read-only", seed=1), at_least=0)
+        check(read_only(2, stage, seed=1), at_least=1)
     except NoMount as error:
         pytest.skip(f"this user may not mount a tmpfs: {error}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -133,6 +134,19 @@ def test_two_hundred_runs_are_listed_quickly(home: Path) -> None:
     started = time.process_time()
     assert len(list_runs()) == 200
     assert time.process_time() - started < 1.0, "the target is 0.3 s on a quiet machine"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "another place"), (errno.EROFS, "another place"), (errno.ENOSPC, "Free some")]
+)
+def test_a_folder_that_cannot_be_made_is_a_sentence(monkeypatch: pytest.MonkeyPatch, number: int, words: str) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(FtuiError, match="cannot be made") as caught:
+        create_run(a_plan())
+    assert os.strerror(number) in caught.value.message and words in caught.value.hint
 
 
 def test_run_paths_stay_inside() -> None:

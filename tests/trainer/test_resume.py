@@ -31,9 +31,10 @@ def weights(run: Path) -> dict[str, object]:
     return {name: tensor.tolist() for name, tensor in load_file(str(file)).items()}
 
 
-@pytest.mark.parametrize("technique", ["full", "lora", "qlora"])
-def test_a_resumed_run_is_the_uninterrupted_one(make_run: MakeRun, technique: str) -> None:
+@pytest.mark.parametrize(("technique", "packing"), [("full", False), ("lora", True), ("qlora", False)])
+def test_a_resumed_run_is_the_uninterrupted_one(make_run: MakeRun, technique: str, packing: bool) -> None:
     settings = {
+        "data.packing": packing,
         "method.technique": technique,
         "method.lora_dropout": 0.0 if technique == "full" else 0.1,
         "train.max_steps": 12,
