@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from xml.sax.saxutils import quoteattr
 
 from ftui import __version__
 from ftui.core.lint.catalogue import all_rules
@@ -194,7 +193,9 @@ def junit(reports: Sequence[FileReport]) -> Iterator[bytes]:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_XML_FORBIDDEN.sub("\ufffd", safe(text)))
+    import html  # xml.sax.saxutils would do, but brings half of the network library with it
+
+    return '"' + html.escape(_XML_FORBIDDEN.sub("\ufffd", safe(text))) + '"'
 
 
 def _text(text: str) -> str:

@@ -26,12 +26,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ftui.core.formats import Format
 from ftui.core.lint.excerpt import excerpt_of
-from ftui.core.render_dialect import Dialect
 from ftui.core.secrets import marks_of
+
+if TYPE_CHECKING:
+    from ftui.core.render_dialect import Dialect
 
 
 class Severity(StrEnum):

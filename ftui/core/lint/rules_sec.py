@@ -55,9 +55,9 @@ _VENDORS = re.compile(
 )
 _RARE = re.compile(r"\|[A-Z]{3,20}\||(?<![\w<\[])[A-Z]{5,20}\d{0,4}(?![\w>\]])")
 _FIVE_CAPITALS = re.compile(rb"[A-Z]{5}")
-# Where a row has no sign beyond ordinary punctuation, only these can be a secret or a number of somebody: a long run of
-# capitals and digits, digits with points between them, a word with a digit behind a colon.
-_UNSIGNED = re.compile(rb"[A-Z0-9]{8}|(?:\d\.?){8}|:[\"'!A-Z]{0,42}\d")
+_LONG_RUN = re.compile(rb"[A-Z0-9]{8}")
+_BEHIND_COLON = re.compile(rb":[\"'!A-Z]{0,42}\d")
+_ALL_BUT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _CAPITALS = re.compile(rb"[A-Z]{5}|\|[A-Z]{3}")
 _MAX_RARE = 20_000
 _SAMPLE = 1000
@@ -98,7 +98,7 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
             _check_places(row, report)
         if b"=" in signs or b"@" in signs or b"+" in signs:
             _check_formulas(row, report)
-    elif _UNSIGNED.search(marks):
+    elif _may_hold_unsigned(marks):
         _check_secrets(row, report)
     if b"." in marks and (b"168." in marks or b"10." in marks or b"172." in marks):
         _check_addresses(row, report)
@@ -109,6 +109,16 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     has_capitals = (_CAPITALS if signs else _FIVE_CAPITALS).search(marks) is not None
     if has_capitals or totals.sampled < _SAMPLE:
         _count_rare(row, totals, has_capitals)
+
+
+def _may_hold_unsigned(marks: bytes) -> bool:
+    """`may_hold_any` for a row without signs, where only these can be a secret or a number of somebody: a long run of
+    capitals and digits, a word with a digit behind a colon, eight digits with points between them."""
+    return (
+        _LONG_RUN.search(marks) is not None
+        or (b":" in marks and _BEHIND_COLON.search(marks) is not None)
+        or (b"." in marks and len(marks.translate(None, _ALL_BUT_DIGITS)) >= 8)
+    )
 
 
 def _check_secrets(row: Row, report: Reporter) -> None:

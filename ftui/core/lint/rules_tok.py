@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftui.core.formats import canonical
 from ftui.core.lint.about_tok import RULES
@@ -27,8 +27,10 @@ from ftui.core.lint.model import (
     Severity,
     edit_text,
 )
-from ftui.core.render import Dialect, RenderError, Written, write_row
 from ftui.core.text import plural
+
+if TYPE_CHECKING:  # imported where it is used: most runs of the linter have no model, and so no template to render
+    from ftui.core.render import Dialect, Written
 
 __all__ = ["FIXES", "RULES", "Totals", "check", "check_batch", "finish"]
 
@@ -104,6 +106,8 @@ def check_batch(rows: Sequence[Row], report: Reporter, totals: Totals, context: 
 
 def _written(row: Row, dialect: Dialect, report: Reporter, totals: Totals) -> tuple[Written, ...]:
     """The row as text, and what there is to say before it is cut into tokens."""
+    from ftui.core.render import RenderError, write_row
+
     if not row.format.kind or row.format.kind == "stepwise":
         return ()
     try:
@@ -237,6 +241,8 @@ def _check_unknown(
 
 
 def _ignores_tools(dialect: Dialect, data: Mapping[str, Any]) -> bool:
+    from ftui.core.render import RenderError
+
     messages = data.get("messages") or data.get("prompt")
     if not isinstance(messages, list):
         return False
@@ -301,6 +307,8 @@ def _report_notes(totals: Totals, report: Reporter) -> None:
 @lru_cache(maxsize=4)
 def _added_text(dialect: Dialect) -> str:
     """What a template writes before a lone question, when that is more than a header: in words, or ""."""
+    from ftui.core.render import RenderError
+
     try:
         text = dialect.render([{"role": "user", "content": "\u2042"}], None, False)
     except RenderError:
