@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ftui.core.decide.answers import NEEDS, TRIED, Answers, parse_answers
 from ftui.core.decide.choose import TUNING, choose
 from ftui.core.decide.facts import FACTS, facts_of
-from ftui.core.decide.table import COMBINE, COST, ROWS, Approach, Technique
+from ftui.core.decide.table import COMBINE, COST, ROWS, Approach, Combination, Technique
 from ftui.core.decide.verdict import decide, provisional, to_document
 from ftui.errors import FtuiError
 
@@ -33,6 +33,13 @@ def test_the_scenarios_are_sixty_or_more_and_reach_every_row_and_every_combinati
     assert {choice.approach for choice in choices} == set(get_args(Approach)) == set(COST)
     assert {choice.technique for choice in choices} == {None, *get_args(Technique)}
     assert {need for scenario in SCENARIOS for need in scenario["answers"]["needs"]} == set(NEEDS)
+    assert {_combination(parse_answers(scenario["answers"])) for scenario in SCENARIOS} == set(COMBINE)
+
+
+def _combination(answers: Answers) -> Combination:
+    """The line of `COMBINE` that made the verdict."""
+    named = {part.row.approach for part in choose(answers).parts}
+    return next(line for line in COMBINE if line.approaches <= named and line.unless not in facts_of(answers))
 
 
 def test_the_table_uses_only_facts_that_exist_and_all_of_them() -> None:
