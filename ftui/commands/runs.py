@@ -180,8 +180,10 @@ def _end(ended: Run, what: str, seconds: float, *, as_json: bool) -> int:
         print(json.dumps({"run": ended.name, "status": state.status}))
     elif state.live:
         print(f"Asked {safe(ended.name)} to {what}: it finishes its step and saves a checkpoint first.")
-    else:
+    elif state.status in ("stopped", "paused"):
         print(f"{safe(ended.name)}: {state.status}. Go on with: ftui runs resume {safe(ended.name)}")
+    else:
+        print(f"{safe(ended.name)}: {state.status}{': ' + safe(state.reason) if state.reason else ''}")
     return EXIT_OK
 
 

@@ -6,11 +6,11 @@ RUN/no-room: as long as this file is there, the disk is full.
 import sys
 from pathlib import Path
 
-from ftui.services import space, supervisor
+from ftui.services import space, supervision, supervisor
 
 TRAINER = Path(__file__).with_name("trainer.py")
-supervisor.trainer_command = lambda run, plan: [sys.executable, str(TRAINER), str(run.path)]  # type: ignore[assignment]
-supervisor.SPACE_POLL_SECONDS = 0.1
+supervision.trainer_command = lambda run, plan: [sys.executable, str(TRAINER), str(run.path)]  # type: ignore[assignment]
+supervision.SPACE_POLL_SECONDS = 0.1
 space.has_room = lambda folder, need_bytes: not (folder / "no-room").exists()  # type: ignore[assignment]
 
 if __name__ == "__main__":
