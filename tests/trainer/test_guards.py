@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import MakeRun, chat_rows, events_of, train, write_rows
+from test_preference import judged, pairs
 
 from ftui.core.events import Alert, Failed, Step
 
@@ -95,6 +96,63 @@ def test_a_batch_that_trains_other_tokens_is_shown(make_run: MakeRun, monkeypatc
     last = failed(run)
     assert "other tokens" in last.title and "user" in last.message and "row" in last.message
     assert not events_of(run, Step)
+
+
+@pytest.mark.parametrize("task", ["dpo", "kto", "orpo", "reward"])
+def test_answers_that_were_changed_on_their_way_into_the_batch_are_shown(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    from ftui.trainer import batch_check, columns
+
+    rows = judged(16, 1) if task == "kto" else pairs(16, 1)
+    run = make_run(rows, **{"method.task": task, "train.max_steps": 1})
+    inner = columns.columns_of
+
+    def changed(task: str, sides: Any, row: Any) -> Any:
+        made = inner(task, sides, row)
+        name = "completion_ids" if task == "kto" else "rejected_ids"
+        return {**made, name: [*made[name][:-1], 5]}  # not the end of turn
+
+    from ftui.trainer import rows as rows_module
+
+    monkeypatch.setattr(rows_module, "columns_of", changed)
+    last = failed(run)
+    assert "other tokens" in last.title and "<|im_end|>" in last.message and "row" in last.message
+    assert batch_check.columns_of is inner and not events_of(run, Step)
+
+
+def test_the_batch_of_the_first_step_is_checked_as_it_is(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only the collator: what the loader hands over."""
+    from transformers import Trainer
+
+    inner = Trainer.get_batch_samples
+
+    def get_batch_samples(self: Any, *args: Any, **kwargs: Any) -> Any:
+        batches, count = inner(self, *args, **kwargs)
+        for batch in batches:
+            batch["labels"][batch["labels"] != -100] = 5
+        return batches, count
+
+    monkeypatch.setattr(Trainer, "get_batch_samples", get_batch_samples)
+    run = make_run(chat_rows(40, 1))
+    assert "other tokens" in failed(run).title and not events_of(run, Step)
+
+
+def test_a_vocabulary_that_cannot_write_an_answer_is_told(make_run: MakeRun, tmp_path: Path, tiny_model: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "shouting"
+    shutil.copytree(tiny_model, folder)
+    file = folder / "tokenizer.json"
+    tokenizer = json.loads(file.read_text())
+    tokenizer["normalizer"] = {"type": "Lowercase"}
+    file.write_text(json.dumps(tokenizer))
+    rows = chat_rows(16, 1)
+    rows[0]["messages"][1]["content"] = "FRUIT"
+    run = make_run(rows, model=folder, **{"train.max_steps": 1})
+    assert train(run) == 0
+    told = [alert for alert in events_of(run, Alert) if alert.code == "mask"]
+    assert told and "row 0" in told[0].message and "FRUIT" in told[0].message and "fruit" in told[0].message
 
 
 def test_coming_apart_is_noticed(make_run: MakeRun) -> None:
