@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRun, chat_rows, events_of, train, write_rows
-from test_preference import pairs
 
-from ftui.core.events import Eval, Failed, Step
+from ftui.core.events import Alert, Eval, Failed, Phase, Step
 
 ONLINE = {
     "train.micro_batch": 32,
@@ -27,6 +26,17 @@ def prompts(count: int, seed: int) -> list[dict[str, object]]:
         {"prompt": row["messages"][:1], "answer": "tree", "note": str(index)}
         for index, row in enumerate(chat_rows(count, seed))
     ]
+
+
+def likes_trees(count: int, seed: int) -> list[dict[str, object]]:
+    """Pairs in which the better answer is always tree: a taste that a policy can follow."""
+    rows = []
+    for index, row in enumerate(chat_rows(count, seed)):
+        other = ("fruit", "root")[index % 2]
+        answers = {"chosen": "tree", "rejected": other}
+        sides = {side: [{"role": "assistant", "content": text}] for side, text in answers.items()}
+        rows.append({"prompt": row["messages"][:1], **sides})
+    return rows
 
 
 @pytest.mark.parametrize(("task", "technique"), [("grpo", "lora"), ("rloo", "full")])
@@ -51,9 +61,10 @@ def test_held_out_reward_rises(make_run: MakeRun, schooled_model: Path, task: st
     assert "rewards_exact_match_mean" in events_of(run, Step)[0].metrics
 
 
-def test_a_reward_model_leads_the_policy(make_run: MakeRun, schooled_model: Path) -> None:
+@pytest.mark.parametrize("task", ["grpo", "rloo"])
+def test_a_reward_model_leads_the_policy(make_run: MakeRun, schooled_model: Path, task: str) -> None:
     judge = make_run(
-        pairs(160, 1), name="judge", model=schooled_model, **{"method.task": "reward", "train.max_steps": 30}
+        likes_trees(160, 1), name="judge", model=schooled_model, **{"method.task": "reward", "train.max_steps": 30}
     )
     assert train(judge) == 0
     run = make_run(
@@ -62,7 +73,7 @@ def test_a_reward_model_leads_the_policy(make_run: MakeRun, schooled_model: Path
         model=schooled_model,
         **ONLINE,
         **{
-            "method.task": "grpo",
+            "method.task": task,
             "method.reward_model": str(judge),
             "method.technique": "full",
             "train.learning_rate": 1e-3,
@@ -126,6 +137,28 @@ def test_a_broken_reward_names_the_row(
     )
     last = failed(run)
     assert last.reason == "data" and "mine" in last.title and words in last.message and "row " in last.message
+    # Known before a model was loaded.
+    assert not [event for event in events_of(run, Phase) if event.name == "loading"]
+
+
+def test_a_reward_that_fails_on_what_the_model_writes_names_the_row(
+    make_run: MakeRun, schooled_model: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("def reward(completion, row):\n    return 1 / (completion == row['answer'])\n")
+    settings = {"method.task": "grpo", "method.rewards": [f"file:{file}"], "method.trust_reward_file": True}
+    last = failed(make_run(prompts(8, 1), model=schooled_model, **ONLINE, **settings))
+    assert "ZeroDivisionError" in last.message and "row " in last.message and "completion" in last.message
+
+
+def test_answers_that_are_all_worth_the_same_are_told_and_do_not_end_the_run(
+    make_run: MakeRun, schooled_model: Path
+) -> None:
+    settings = {"method.task": "grpo", "method.rewards": ["regex:never"], "train.max_steps": 11}
+    run = make_run(prompts(60, 1), model=schooled_model, **ONLINE, **settings)
+    assert train(run) == 0
+    told = [alert for alert in events_of(run, Alert) if alert.code == "same_rewards"]
+    assert len(told) == 1 and told[0].step == 10 and "method.temperature" in told[0].hint
 
 
 def test_whole_groups_are_asked_for(make_run: MakeRun) -> None:
