@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -55,6 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
             price = fault_watch.price_of_supervision(stage, 30.0)
             print(f"\nsupervision: {price.core_share:.2%} of one core, {price.rss_mib:.0f} MiB ({price.seconds:.0f} s)")
     show_costs(asked.only, asked.gib)
+    if good:
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        print(f"\nthe runs are kept in {place}")
     return 0 if good else 1
 
 

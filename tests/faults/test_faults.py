@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,7 +86,3 @@ def test_several_viewers_and_a_dropped_terminal(plain: bool) -> None:
     assert max(fault_watch.back_after_a_drop(2, plain)) < 20  # 2 s on a quiet machine; the benchmark measures it
     found = fault_watch.crowd(4, plain)
     assert found.steps_per_second > 5, found
-
-
-def test_nothing_here_needs_the_users_home() -> None:
-    assert "faults" in os.environ["FTUI_HOME"]
