@@ -259,7 +259,9 @@ def _print(args: argparse.Namespace, reports: Sequence[FileReport], fixes: Seque
         return
     per_code = None if args.all else lint_text.SHOWN_PER_CODE
     for report in reports:
-        if args.statistics:
+        if args.add_baseline and args.format is None and not args.statistics:
+            lines: Iterable[str] = ()
+        elif args.statistics:
             lines = lint_text.statistics(report)
         elif args.format == "concise":
             lines = lint_text.concise(report)

@@ -47,7 +47,8 @@ def find_files(argument: str, report: Reporter) -> list[tuple[Path, str]]:
         matches = sorted(Path(match) for match in glob.glob(argument, recursive=True))  # noqa: PTH207
         if not matches:
             report("FIL001", "", f"nothing matches {argument}")
-        return [found for match in matches for found in find_files(str(match), report)]
+        found = [found for match in matches for found in find_files(str(match), report)]
+        return [(file, split or split_of(file.name)) for file, split in found]
     problem = _unusable(path)
     if problem:
         report(problem[0], "", problem[1])

@@ -134,7 +134,7 @@ def test_an_eval_split_beside_the_file_is_named(tmp_path: Path, capsys: pytest.C
     train, held = write(tmp_path / "a.train.jsonl", GOOD), write(tmp_path / "a.eval.jsonl", GOOD[:3])
     write(tmp_path / "b.eval.jsonl", GOOD)
     [finding] = document(capsys, train, "--select", "DST802")["findings"]
-    assert "a.eval.jsonl lies beside it" in finding["message"]
+    assert "a.eval.jsonl lies beside this file" in finding["message"]
     assert set(document(capsys, held, "--select", "DST")["summary"]) == {"DST803"}, "an eval split needs none itself"
 
 

@@ -219,8 +219,8 @@ def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> 
         return
     _size(report, facts.rows)
     if facts.eval_rows is None:
-        beside = f"{facts.eval_beside} lies beside it: --eval" if facts.eval_beside else "none was given: --eval F"
-        report("DST802", "", f"{beside}; without one, a run holds out a part by itself")
+        here = f"{facts.eval_beside} lies beside this file; name it with --eval" if facts.eval_beside else ""
+        report("DST802", "", here or "no eval split was given (--eval F); a run holds out a part by itself")
     elif facts.eval_rows < MIN_EVAL_ROWS:
         report("DST803", "", f"the eval split has {plural(facts.eval_rows, 'row')}")
     labels = label_counts(totals)

@@ -368,7 +368,7 @@ def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> 
         _contradictions(totals, duplicates, report)
         _common_answers(totals, duplicates, report)
     _growing(totals, report)
-    _affixes(totals, report)
+    _affixes(totals, report, facts.format)
     for row, first in repeats(memoryview(bytes(totals.id_digests)).cast("Q")).items():
         if row not in duplicates:
             report.row = row
@@ -455,10 +455,11 @@ def _exchange(totals: Totals, row: int) -> str:
     return (totals.prompt_digests[place] + totals.answer_digests[place]).hex()
 
 
-def _affixes(totals: Totals, report: Reporter) -> None:
+def _affixes(totals: Totals, report: Reporter, format: str) -> None:
     if totals.rows < 20:
         return
-    names = ("prompt begins", "prompt ends", "answer begins", "answer ends")
+    answer = "text" if format == "text" else "answer"
+    names = ("prompt begins", "prompt ends", f"{answer} begins", f"{answer} ends")
     report.row = None
     for name, affix in zip(names, totals.affixes, strict=True):
         if affix and name == "answer begins" and affix.startswith(STRUCTURE):
@@ -483,10 +484,13 @@ def leaks(train: Totals, held_out: Totals, report: Reporter) -> None:
     train_prompts, held_prompts = train.prompts, held_out.prompts
     known = set(train_prompts) - {NO_KEY}
     shared = [row for row in range(held_out.rows) if held_prompts[row] in known]
-    share = f"{len(first):,} of {held_out.rows:,} eval rows, {len(shared):,} of their prompts"
-    for held, row in sorted(first.items()):
+    share = (
+        f" ({len(first):,} of {held_out.rows:,} eval rows, {len(shared):,} of their prompts are in the training rows)"
+    )
+    for held, row in sorted(first.items(), key=lambda pair: pair[1]):
         report.row = row
-        report("DUP705", "", f"eval row {held:,} is this row, word for word ({share} are in the training rows)")
+        report("DUP705", "", f"eval row {held:,} is this row, word for word{share}")
+        share = ""  # said once
     by_prompt = {key: row for row, key in reversed(list(enumerate(train_prompts))) if key} if shared else {}
     for held in shared:
         if held not in first:
