@@ -31,8 +31,9 @@ def effective(run: Path) -> dict[str, Any]:
         ({"method.dora": True}, {"use_dora": True}),
         ({"method.lora_targets": ["q_proj", "down_proj"]}, {"target_modules": ["q_proj", "down_proj"]}),
         ({"method.modules_to_save": ["embed_tokens"]}, {"modules_to_save": ["embed_tokens"]}),
+        ({"method.neftune_alpha": 1.0}, {"lora_dropout": 0.0}),
     ],
-    ids=["rslora", "dora", "targets", "modules_to_save"],
+    ids=["rslora", "dora", "targets", "modules_to_save", "neftune"],
 )
 def test_kinds_of_adapters_learn(make_run: MakeRun, options: dict[str, Any], adapter: dict[str, Any]) -> None:
     run = make_run(chat_rows(160, 1), chat_rows(24, 2), **LEARNING, **options)

@@ -7,7 +7,7 @@ from test_preference import pairs
 from ftui.core.events import Eval
 
 
-@pytest.mark.parametrize("technique", ["full", "lora"])
+@pytest.mark.parametrize("technique", ["full", "lora", "qlora"])
 def test_held_out_accuracy_rises(make_run: MakeRun, technique: str) -> None:
     run = make_run(
         pairs(200, 1),
@@ -17,7 +17,7 @@ def test_held_out_accuracy_rises(make_run: MakeRun, technique: str) -> None:
             "method.technique": technique,
             "train.max_steps": 60,
             "train.eval_every_steps": 30,
-            "train.learning_rate": 1e-2 if technique == "lora" else 2e-3,
+            "train.learning_rate": 2e-3 if technique == "full" else 1e-2,
         },
     )
     assert train(run) == 0

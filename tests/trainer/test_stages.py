@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRun, chat_rows, events_of, train, write_rows
-from test_online import ONLINE, prompts
+from test_online import ONLINE, likes_trees, prompts
 from test_preference import pairs
 
 from ftui.core.events import Done, Eval, Step
@@ -79,7 +79,7 @@ def test_rlhf_as_one_plan(make_run: MakeRun, schooled_model: Path) -> None:
         **ONLINE,
         **{"train.learning_rate": 1e-3},
     )
-    stage_data(run, "1-reward", pairs(160, 1), pairs(24, 2))
+    stage_data(run, "1-reward", likes_trees(160, 1), likes_trees(24, 2))
     assert train(run) == 0
     evaluations = [event.metrics for event in events_of(run, Eval)]
     assert [e for e in evaluations if "accuracy" in e][-1]["accuracy"] > 0.9
