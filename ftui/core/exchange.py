@@ -56,6 +56,7 @@ def to_tool(plan: Plan, tool: str) -> Exchanged:
     if plan.method.task in ("sft", "text", "reward", "grpo", "rloo"):
         said.pop("beta", None)
         said.pop("pref_beta", None)
+        said.pop("rl_beta", None)
     left_out = [
         f"{name} = {whole[name.partition('.')[0]][name.partition('.')[2]]!r}: {tool} has no word for it"
         for name in field_names()
@@ -65,7 +66,16 @@ def to_tool(plan: Plan, tool: str) -> Exchanged:
     ]
     if plan.stages:
         left_out.append("stages: export them one by one")
-    return Exchanged(said, tuple(left_out))
+    return Exchanged(said, tuple(left_out + _about_rows(plan, tool)))
+
+
+def _about_rows(plan: Plan, tool: str) -> list[str]:
+    """What the other tool wants of the data, which a configuration alone cannot give it."""
+    if tool == "llamafactory":
+        return [f"the rows: LLaMA-Factory knows datasets by name; enter {plan.data.train} into its dataset_info.json"]
+    if tool == "axolotl" and plan.method.task in ("dpo", "kto", "orpo", "grpo"):
+        return [f"the rows: Axolotl reads rows for {plan.method.task} in a shape of its own; see its dataset formats"]
+    return []
 
 
 def from_tool(data: Mapping[str, Any], tool: str) -> Exchanged:
@@ -137,6 +147,8 @@ def _axolotl(plan: Plan) -> dict[str, Any]:
     }
     if (task := TASKS["axolotl"][plan.method.task]) is not None:
         said["rl"] = task
+    if task == "kto":
+        said["remove_unused_columns"] = False  # Axolotl refuses KTO without it
     if plan.method.technique != "full":
         said["adapter"] = plan.method.technique
         if plan.method.lora_targets == ["all-linear"]:
@@ -224,8 +236,8 @@ def _hear_axolotl(data: Mapping[str, Any]) -> Heard:
         heard["method.lora_targets"] = (list(data["lora_target_modules"]), ("lora_target_modules",))
     if data.get("rl"):
         heard["method.task"] = (data["rl"], ("rl",))
-    if data.get("flash_attention"):
-        heard["train.attention"] = ("flash", ("flash_attention",))
+    if data.get("flash_attention") or data.get("attn_implementation") == "flash_attention_2":
+        heard["train.attention"] = ("flash", ("flash_attention", "attn_implementation"))
     if name := _first_file(data.get("datasets")):
         heard["data.train"] = (name, ("datasets",))
     return heard

@@ -94,6 +94,7 @@ WORDS: dict[str, tuple[Word, ...]] = {
         Word("method.modules_to_save", "lora_modules_to_save"),
         Word("method.rslora", "peft_use_rslora"),
         Word("method.dora", "peft_use_dora"),
+        Word("method.beta", "rl_beta"),
         Word("method.neftune_alpha", "neftune_noise_alpha"),
         *_COMMON_TRAIN,
         Word("train.epochs", "num_epochs", hear=float),

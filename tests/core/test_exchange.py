@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ftui.core.exchange import TOOLS, from_tool, guess_tool, to_tool
-from ftui.core.plan import from_mapping, to_mapping
+from ftui.core.plan import Plan, from_mapping, to_mapping
 from ftui.errors import FtuiError
 
 PLAN = from_mapping(
@@ -63,3 +65,67 @@ def test_a_task_that_a_tool_does_not_have_is_refused() -> None:
 def test_a_stranger_is_asked_for_by_name() -> None:
     with pytest.raises(FtuiError, match="Whose"):
         guess_tool({"layers": 3})
+
+
+def plans() -> list[Plan]:
+    """One plan for each task and technique, with as many settings as they allow."""
+    made = []
+    for task in ("sft", "text", "dpo", "kto", "orpo", "grpo", "reward"):
+        for technique in ("full", "lora", "qlora"):
+            method: dict[str, Any] = {"task": task, "technique": technique}
+            if technique != "full":
+                method |= {"lora_rank": 8, "lora_alpha": 16, "rslora": True}
+            if task in ("dpo", "kto", "orpo"):
+                method["beta"] = 0.2
+            if task == "grpo":
+                method["rewards"] = ["json_valid"]
+            train = {
+                "max_steps": 10, "optimizer": "adamw_8bit", "precision": "bf16-mixed", "attention": "flash",
+                "early_stopping_patience": 2, "eval_every_steps": 5, "save_every_steps": 5,
+            }  # fmt: skip
+            data = {"train": "/rows.jsonl", "packing": task in ("sft", "text"), "max_length_tokens": 512}
+            for settings in ({}, train):
+                made.append(from_mapping({"model": {"id": "o/m"}, "data": data, "method": method, "train": settings}))
+    return made
+
+
+def recorded(tool: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "recorded" / f"{tool}.json").read_text())
+    return found
+
+
+def test_axolotl_would_take_every_export() -> None:
+    schema, checked = recorded("axolotl"), 0
+    for plan in plans():
+        try:
+            said = to_tool(plan, "axolotl").data
+        except FtuiError:
+            continue
+        assert said.keys() <= set(schema["fields"])
+        for key, value in said.items():
+            if key in schema["schemas"]:
+                jsonschema.validate(value, schema["schemas"][key])
+                checked += 1
+        assert plan.method.task != "kto" or said["remove_unused_columns"] is False
+    assert checked > 400
+
+
+def test_llamafactory_would_take_every_export() -> None:
+    known, checked = recorded("llamafactory"), 0
+    for plan in plans():
+        try:
+            said = to_tool(plan, "llamafactory").data
+        except FtuiError:
+            continue
+        assert said.keys() <= set(known["fields"])
+        for key, choices in known["choices"].items():
+            if key in said:
+                assert said[key] in choices, key
+                checked += 1
+    assert checked > 20
+
+
+def test_what_the_other_tool_wants_of_the_rows_is_said() -> None:
+    assert any("dataset_info.json" in words for words in to_tool(PLAN, "llamafactory").left_out)
+    dpo = from_mapping({**to_mapping(PLAN), "method": {"task": "dpo"}})
+    assert any("shape of its own" in words for words in to_tool(dpo, "axolotl").left_out)
