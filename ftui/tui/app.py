@@ -185,6 +185,7 @@ def run_wizard(*, ascii_only: bool, mouse: bool) -> int:
 def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, instead: str) -> int:
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         raise FtuiError("This terminal cannot show screens", f"TERM is {os.environ.get('TERM') or 'not set'}", instead)
+    _give_size()
     app = FtuiApp(first, ascii_only=ascii_only)
     code = app.run(mouse=mouse)
     for line in [*app.farewell[-1:], app.wizard.farewell()]:
@@ -192,3 +193,10 @@ def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, ins
     if app.crash is not None:
         raise app.crash
     return code or 0
+
+
+def _give_size() -> None:
+    """Call a terminal that does not know its size (a serial line) 80x24: Textual would swing between two guesses."""
+    with contextlib.suppress(OSError, AttributeError):
+        if 0 in os.get_terminal_size(sys.__stdout__.fileno()):  # type: ignore[union-attr]
+            os.environ.update(COLUMNS="80", LINES="24")

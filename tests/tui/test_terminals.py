@@ -59,13 +59,17 @@ def test_without_utf8_only_ascii_is_drawn(
     assert wants_ascii() is ascii_only
 
 
-def painted(tmp_path: Path, **environment: str) -> bytes:
-    """What a real start writes to a pseudo-terminal until its first screen stands there."""
+def painted(tmp_path: Path, *, cells: tuple[int, int] = (80, 24), **environment: str) -> bytes:
+    """What a real start writes to a pseudo-terminal until its first screen stands there, and a moment longer."""
+    import fcntl
     import pty
     import select
+    import struct
+    import termios
     import time
 
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", cells[1], cells[0], 0, 0))
     settings = {**os.environ, "FTUI_HOME": str(tmp_path), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     settings = {k: v for k, v in settings.items() if k not in ("FTUI_ASCII", "NO_COLOR", "LC_ALL")} | environment
     child = subprocess.Popen([sys.executable, "-m", "ftui"], stdin=slave, stdout=slave, stderr=slave, env=settings)
@@ -74,6 +78,8 @@ def painted(tmp_path: Path, **environment: str) -> bytes:
     while b"No runs yet" not in data and time.monotonic() < until:
         if select.select([master], [], [], 0.2)[0]:
             data += os.read(master, 1 << 16)
+    while select.select([master], [], [], 0.5)[0] and len(data) < 200_000:
+        data += os.read(master, 1 << 16)
     child.kill()
     child.wait()
     os.close(master)
@@ -88,6 +94,10 @@ def test_no_color_sends_no_colour(tmp_path: Path) -> None:
 
 def test_a_locale_without_utf8_gets_no_other_byte(tmp_path: Path) -> None:
     assert painted(tmp_path, LC_ALL="C").isascii()
+
+
+def test_a_terminal_without_a_size_is_taken_as_80_by_24_and_comes_to_rest(tmp_path: Path) -> None:
+    assert len(painted(tmp_path, cells=(0, 0), LANG="en_US.UTF-8")) < 60_000
 
 
 async def at_field(pilot: Any, place: str) -> Input:
