@@ -26,7 +26,10 @@ def prepare_data(run: Run, is_asked_to_end: Callable[[], bool]) -> None:
     lock = os.open(run.path / "data" / ".preparing", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         # The child inherits the lock: one that outlived its killed supervisor is waited for, not written beside.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not _is_locked(lock):
+            if is_asked_to_end():
+                return
+            time.sleep(_POLL_SECONDS)
         with tempfile.TemporaryFile() as complaints:
             child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ftui.services.prepare", str(run.path)],
@@ -54,3 +57,11 @@ def prepare_data(run: Run, is_asked_to_end: Callable[[], bool]) -> None:
             raise OSError(28, "No space left on device", str(run.path / "data"))
         title, _, message = (words.splitlines() or ["The data could not be prepared"])[-1].partition(": ")
         raise FtuiError(title, message)
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -46,6 +46,8 @@ class Supervisor:
         self.asked = ""
         """stop, pause, or a signal's name, once the run was asked to end."""
         self.asked_at = 0.0
+        self.signalled = False
+        """SIGTERM came. Acted upon at the next look, not in the handler, which may interrupt a write of the state."""
         self.hung = False
 
     # -- one attempt -------------------------------------------------------------------------------------------------
@@ -113,6 +115,8 @@ class Supervisor:
         return self.child.poll() is None if self.child is not None else is_alive(self.trainer)
 
     def _take_requests(self) -> None:
+        if self.signalled and not self.asked:
+            self.ask_to_end("SIGTERM")
         for what in take_requests(self.run):
             if what in ("stop", "pause") and not self.asked:
                 self.ask_to_end(what)

@@ -57,11 +57,10 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
     supervisor = Supervisor(run, run.plan(), known)
     voice = supervisor.voice
 
-    def end(*_: object) -> None:
-        if not supervisor.asked:
-            supervisor.ask_to_end("SIGTERM")
+    def note(*_: object) -> None:
+        supervisor.signalled = True
 
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, note)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     space.hold_reserve(run.path)
@@ -80,7 +79,7 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
             from ftui.services.queueing import wait_for_turn
 
             asked = wait_for_turn(
-                run, supervisor.plan, lambda: bool(supervisor.asked), lambda: voice.set(status="starting")
+                run, supervisor.plan, lambda: supervisor.signalled, lambda: voice.set(status="starting")
             )
             if asked:
                 # A machine that shuts down does not take a run out of the queue: the next ftui command puts it back.
