@@ -112,7 +112,9 @@ class TrainSection:
         "auto", "Cross-entropy: whole logits, in chunks, or fused.", enum=["auto", "full", "chunked", "fused"]
     )
     kernels: str = _of(
-        "torch", "Kernels of the layers; liger takes the liger-kernel package on a GPU.", enum=["torch", "liger"]
+        "auto",
+        "Kernels of the layers; auto takes Liger's on a GPU where they are installed and know the model.",
+        enum=["auto", "torch", "liger"],
     )
     compile: bool = _of(False, "torch.compile the model.")
     seed: int = _of(42, "Seed of everything random.", minimum=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def request_of(plan: Plan, machine: HardwareSnapshot) -> FitRequest:
         "modules_to_save": tuple(plan.method.modules_to_save),
         # Training steps of ftui leave PEFT's casts out where they can (trainer/lean_lora.py).
         "lora_casts": plan.method.dora or plan.method.task in ("grpo", "rloo"),
-        "kernels": plan.train.kernels,
+        "kernels": _kernels(plan, on_gpu=gpu is not None),
         "compiled": plan.train.compile,
         "gpus": plan.train.gpus,
         "sharding": plan.train.sharding if plan.train.gpus > 1 else "none",
@@ -53,6 +54,14 @@ def request_of(plan: Plan, machine: HardwareSnapshot) -> FitRequest:
         values["completion_len"] = min(plan.method.completion_tokens, plan.data.max_length_tokens)
         values["beta_positive"] = plan.method.beta > 0
     return FitRequest(**values)
+
+
+def _kernels(plan: Plan, on_gpu: bool) -> str:
+    """`auto` as the trainer resolves it, but for models that Liger does not know."""
+    asked = plan.train.kernels
+    if asked != "auto" or not on_gpu or plan.train.compile or plan.method.task == "reward":
+        return "torch" if asked == "auto" else asked
+    return "liger" if importlib.util.find_spec("liger_kernel") else "torch"
 
 
 def predict(plan: Plan, model_folder: Path) -> dict[str, Any]:

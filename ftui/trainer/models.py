@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,34 @@ def attention_of(plan: Plan) -> str:
     if asked == "flash" or (asked == "auto" and can_flash):
         return "flash_attention_2"
     return "eager" if asked == "eager" else "sdpa"
+
+
+def kernels_of(plan: Plan, folder: str) -> str:
+    """liger or torch; `auto` takes Liger's kernels where they are installed, can run and know the model in `folder`."""
+    import torch
+
+    asked = plan.train.kernels
+    if asked == "torch" or (asked == "auto" and plan.train.compile):
+        return "torch"  # torch.compile fuses the layers by itself
+    if not torch.cuda.is_available():
+        why = "they run on GPUs only"
+    elif importlib.util.find_spec("liger_kernel") is None:
+        why = "liger-kernel is not installed"
+    elif plan.method.task == "reward":
+        why = "they replace the head that writes text, and a reward model has another"
+    else:
+        why = _unknown_to_liger(folder)
+    if why and asked == "liger":
+        raise TrainerError("Liger's kernels cannot be used", f"train.kernels is liger: {why}", "Use torch or auto.")
+    return "torch" if why else "liger"
+
+
+def _unknown_to_liger(folder: str) -> str:
+    """Why Liger would leave this model as it is, which it does without a word; "" where it knows it."""
+    from liger_kernel.transformers.monkey_patch import MODEL_TYPE_TO_APPLY_LIGER_FN
+
+    model_type = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type")
+    return "" if model_type in MODEL_TYPE_TO_APPLY_LIGER_FN else f"they do not know {model_type}"
 
 
 def quantisation_of(plan: Plan) -> Any | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from dataclasses import fields
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ftui.core.plan import SCHEMA_VERSION, to_mapping
 from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job, write_json
-from ftui.trainer.models import precision_of
+from ftui.trainer.models import kernels_of, precision_of
 
 EVALUATIONS = 10
 """About this many evaluations where the plan leaves it open."""
@@ -27,13 +26,11 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
     # Without held-out rows there is no evaluation to save at.
     save_every = train.save_every_steps or eval_every
     on_gpu = torch.cuda.is_available()
+    kernels = kernels_of(job.plan, job.base)
     if train.optimizer.endswith("8bit") and not on_gpu:
         raise TrainerError(
             "This optimizer needs a GPU", f"train.optimizer is {train.optimizer}", "Use adamw_torch on a CPU."
         )
-    if train.kernels == "liger" and not (on_gpu and importlib.util.find_spec("liger_kernel")):
-        why = "liger-kernel is not installed" if on_gpu else "they run on GPUs only"
-        raise TrainerError("Liger's kernels cannot be used", f"train.kernels is liger: {why}", "Use torch.")
     if train.loss == "fused" and not on_gpu:
         raise TrainerError(
             "The fused loss needs a GPU", "train.loss is fused", "Use auto: a CPU computes it in chunks."
@@ -41,6 +38,7 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
     job.effective.update(
         {
             "train.steps_total": steps,
+            "train.kernels": kernels,
             "train.eval_every_steps": eval_every if has_eval else None,
             "train.save_every_steps": save_every,
         }
@@ -63,7 +61,7 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
         "fp16": precision == "fp16-mixed",
         "gradient_checkpointing": train.gradient_checkpointing,
         "torch_compile": train.compile,
-        "use_liger_kernel": train.kernels == "liger",
+        "use_liger_kernel": kernels == "liger",
         "seed": train.seed,
         "logging_steps": train.log_every_steps,
         "logging_first_step": True,

@@ -59,7 +59,7 @@ CHANGES: list[tuple[str, Any, str]] = [
     ("train.warmup_ratio", 0.5, NUMBERS),
     ("train.weight_decay", 0.9, NUMBERS),
     ("train.max_grad_norm", 1e-4, NUMBERS),
-    ("train.micro_batch", 2, NUMBERS),
+    ("train.micro_batch", 4, NUMBERS),
     ("train.accumulation", 4, NUMBERS),
     ("train.optimizer", "adafactor", NUMBERS),
     ("train.optimizer", "adamw_torch_fused", RECORDS),
@@ -69,7 +69,7 @@ CHANGES: list[tuple[str, Any, str]] = [
     ("train.attention", "eager", RECORDS),
     ("train.seed", 7, NUMBERS),
     ("train.log_every_steps", 2, NUMBERS),
-    ("train.eval_every_steps", 1, NUMBERS),
+    ("train.eval_every_steps", 2, NUMBERS),
     ("train.save_every_steps", 1, RECORDS),
     ("train.keep_checkpoints", 1, RECORDS),
     ("model.dtype", "bfloat16", NUMBERS),
@@ -93,7 +93,7 @@ ELSEWHERE = {
     "method.reward_model": "trainer/rewards.py",
     "method.trust_reward_file": "trainer/rewards.py",
     "train.loss": "trainer/settings.py",
-    "train.kernels": "trainer/settings.py",
+    "train.kernels": "trainer/models.py",
     "train.compile": "trainer/settings.py",
     "train.early_stopping_patience": "trainer/narrator.py",
     "train.gpus": "core/launcher.py",
@@ -128,11 +128,17 @@ ROWS = {
     **{task: with_a_long_one(prompts(24, 1)) for task in ("grpo", "rloo")},
 }
 BASE = {"train.max_steps": 3, "train.micro_batch": 8, "train.accumulation": 1, "train.learning_rate": 1e-2}
-ONLINE = {"method.rewards": ["length:3-5"], "method.generations": 4, "method.completion_tokens": 6}
+ONLINE = {
+    "method.rewards": ["exact_match"],
+    "method.generations": 4,
+    "method.completion_tokens": 6,
+    "method.beta": 0.1,
+    "train.micro_batch": 16,
+}
 MORE: dict[str, dict[str, Any]] = {
     "text": {"data.train_on": "all"},
-    "grpo": {**ONLINE, "method.beta": 0.1},
-    "rloo": {**ONLINE, "method.beta": 0.1},
+    "grpo": ONLINE,
+    "rloo": ONLINE,
 }
 """Settings without which a task, or an option below, would have nothing to do."""
 WITH = {
