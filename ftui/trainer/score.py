@@ -22,6 +22,7 @@ from ftui.trainer.job import read_rows, write_json
 from ftui.trainer.score_cache import keep_score, known_score, score_key
 from ftui.trainer.score_checks import checks_for
 from ftui.trainer.score_losses import answer_losses, kl_to_base, preferences
+from ftui.trainer.score_rewards import rewarded, rewards_of
 from ftui.trainer.score_rows import prompt_ids, questions, rendered
 
 PROBE_ROWS_MAX = 200
@@ -63,6 +64,9 @@ def score_model(
     )
     emit(Phase(phase, "losses on the wanted answers", 1.0))
     metrics = scorer.row_metrics(pairs, generated.answers, checks)
+    rewards = rewards_of(plan, run_dir)
+    for pair, answer, found in zip(pairs, generated.answers, metrics, strict=True):
+        found |= rewarded(rewards, answer.text, pair["row"], answer.tokens)
     result = {
         "schema_version": 1,
         "label": label,
@@ -199,7 +203,9 @@ class _Scorer:
 
 
 def _primary(metrics: Sequence[Mapping[str, Any]], checks: Checks) -> str:
-    """Preference rows are about preferring; everything else is about the answer."""
+    """Online runs are about their reward, preference rows about preferring, everything else about the answer."""
+    if any("reward" in row for row in metrics):
+        return "reward"
     return "prefers_chosen" if any("prefers_chosen" in row for row in metrics) else primary_metric(checks)
 
 

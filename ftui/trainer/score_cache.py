@@ -58,6 +58,7 @@ def score_key(
         probe,
         schema.read_text(encoding="utf-8") if plan.eval.schema and schema.is_file() else None,
         [plan.eval.max_new_tokens, plan.eval.regex, plan.eval.primary, plan.data.max_length_tokens],
+        [plan.method.task, list(plan.method.rewards)],
     ]
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

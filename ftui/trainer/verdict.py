@@ -37,7 +37,7 @@ def write_verdict(run_dir: Path, plan: Plan, rivals: Sequence[str] = ()) -> dict
         {name: old for name, (old, _) in columns.items()},
         {name: new for name, (_, new) in columns.items()},
         primary,
-        own_and_other=None if primary == "prefers_chosen" else _own_and_other(tuned, checks),
+        own_and_other=None if primary in ("prefers_chosen", "reward") else _own_and_other(tuned, checks),
         probe_base=[row["loss"] for row in base["probe"]],
         probe_tuned=[row["loss"] for row in tuned["probe"]],
         margin=plan.eval.margin,

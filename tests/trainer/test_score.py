@@ -156,3 +156,22 @@ def test_a_schema_that_is_none_is_a_sentence(tmp_path: Path, run: Run) -> None:
         (tmp_path / "data" / "schema.json").write_text(text)
         with pytest.raises(FtuiError, match="schema"):
             checks_for(["{}"], plan, tmp_path)
+
+
+def test_an_online_run_is_judged_by_its_reward(tmp_path: Path, run: Run) -> None:
+    from ftui.core.plan import with_values
+    from ftui.trainer import finished, score
+    from ftui.trainer.verdict import write_verdict
+
+    model, tokenizer, plan = loaded(run)
+    plan = with_values(plan, {"method.task": "grpo", "method.rewards": ["length:0-3", "regex:.*a.*"]})
+    rows = [{"prompt": row["messages"][:1]} for row in chat_rows(6, 5)]
+    (tmp_path / "eval").mkdir()
+    score.score_model(finished.load_base(run.path, plan), tokenizer, rows, plan, tmp_path, "base", quiet)
+    tuned = score.score_model(model, tokenizer, rows, plan, tmp_path, "tuned", quiet)
+    assert tuned["primary"] == "reward"
+    for row in tuned["rows"]:
+        parts = [value for name, value in row["metrics"].items() if name.startswith("reward_")]
+        assert len(parts) == 2
+        assert row["metrics"]["reward"] == pytest.approx(sum(parts))
+    assert "reward" in write_verdict(tmp_path, plan)["metrics"]
