@@ -1,0 +1,141 @@
+"""`ftui runs`, `ftui train --resume` and `ftui watch` as a person types them, on runs whose trainer is a script."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ftui.cli import main
+from ftui.core.plan import to_mapping, with_values
+from ftui.services.files import write_json
+from ftui.services.runs import Run, State, read_state, recorded_state, write_state
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "services"))
+
+from supervisor_kit import make_run, steps, supervise, wait_until
+
+
+def finished_run(name: str = "run") -> Run:
+    run = make_run(["ok"], name=name)
+    assert supervise(run).wait(60) == 0
+    return run
+
+
+def typed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(list(words))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_an_empty_list_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = typed(capsys, "runs", "list")
+    assert code == 0 and "ftui demo" in out
+    assert typed(capsys, "runs", "list", "--json")[1].strip() == "[]"
+
+
+def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run("[INST] tickets")
+    code, out, _ = typed(capsys, "runs")
+    assert code == 0 and out.split()[:3] == ["+", run.name, "finished"] and "10/10" in out
+    listed = json.loads(typed(capsys, "runs", "list", "--json")[1])
+    assert {"run", "status", "step", "steps_total", "path"} <= set(listed[0]) and listed[0]["step"] == 10
+    code, out, _ = typed(capsys, "runs", "show", "tickets")
+    assert code == 0 and "step     10 of 10, attempt 1" in out and str(run.path) in out
+    assert json.loads(typed(capsys, "runs", "show", run.name, "--json")[1])["state"]["status"] == "finished"
+
+
+def test_stop_pause_and_what_they_refuse(capsys: pytest.CaptureFixture[str]) -> None:
+    for what, status in (("stop", "stopped"), ("pause", "paused")):
+        run = make_run([20], name=what)
+        process = supervise(run)
+        wait_until(lambda run=run: len(steps(run)) > 2)  # type: ignore[misc]
+        code, out, _ = typed(capsys, "runs", what, run.name, "--wait", "30")
+        assert code == 0 and f"{status}. Go on with: ftui runs resume {run.name}" in out
+        process.wait(30)
+        code, _, errors = typed(capsys, "runs", what, run.name)
+        assert code == 2 and "not alive" in errors
+
+
+def test_a_live_run_is_neither_removed_nor_resumed(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run([20])
+    process = supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    code, _, errors = typed(capsys, "runs", "remove", run.name, "--yes")
+    assert code == 2 and "alive" in errors and f"ftui runs stop {run.name}" in errors
+    for words in (("runs", "resume", run.name), ("train", "--resume", run.name)):
+        code, _, errors = typed(capsys, *words)
+        assert code == 2 and "alive" in errors
+    typed(capsys, "runs", "stop", run.name, "--wait", "30")
+    process.wait(30)
+    code, out, _ = typed(capsys, "runs", "remove", run.name, "--yes")
+    assert code == 0 and "Removed" in out and not run.path.exists()
+
+
+def test_a_removal_asks_first(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished_run()
+    code, _, errors = typed(capsys, "runs", "remove", run.name)
+    assert code == 2 and "--yes" in errors and run.path.exists()
+
+
+def test_resuming_what_has_finished_or_changed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run()
+    code, _, errors = typed(capsys, "runs", "resume", run.name)
+    assert code == 2 and "has finished" in errors
+    write_state(run, State("stopped", 1))
+    asked = to_mapping(with_values(run.plan(), {"train.micro_batch": 1}))
+    write_json(run.path / "environment.json", {"plan_sha256": "other", "plan": asked, "model": {}})
+    code, _, errors = typed(capsys, "train", "--resume", run.name)
+    assert code == 2 and "train.micro_batch: 1 -> 4" in errors and "--force" in errors
+    assert recorded_state(run).status == "stopped"
+
+
+def test_a_run_of_a_newer_ftui_is_a_sentence_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run()
+    run.state_file.write_text('{"schema_version": 99, "status": "dreaming"}')
+    for words in (
+        ("runs", "show"), ("runs", "stop"), ("runs", "resume"), ("watch", "--plain"), ("runs", "remove", "--yes"),
+    ):  # fmt: skip
+        code, _, errors = typed(capsys, *words, run.name)
+        assert code == 2 and "newer ftui" in errors and "pip install -U" in errors, words
+    assert "newer ftui" in typed(capsys, "runs", "list")[1]
+
+
+def test_adopt_says_what_it_did(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from ftui.services import adoption
+
+    assert "Nothing to adopt" in typed(capsys, "runs", "adopt")[1]
+    run = make_run([20])
+    process = supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    adopters: list[subprocess.Popen[bytes]] = []
+    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags: adopters.append(supervise(run, *flags)))
+    assert f"Adopted {run.name}" in typed(capsys, "runs", "adopt")[1]
+    monkeypatch.undo()
+    wait_until(lambda: recorded_state(run).supervisor_pid == adopters[0].pid)
+    (run.path / "requests" / "stop.json").write_text("{}")
+    assert adopters[0].wait(30) == 0 and read_state(run).status == "stopped"
+
+
+def test_watching_in_lines_from_any_point(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run()
+    code, out, _ = typed(capsys, "watch", run.name, "--plain")
+    assert code == 0 and "step 1/10" in out and out.rstrip().endswith(f"{run.name}: finished")
+    _, out, _ = typed(capsys, "watch", "--plain", "--from-step", "8")
+    assert "step 7/10" not in out and "step 8/10" in out
+    lines = typed(capsys, "watch", run.name, "--json")[1].splitlines()
+    assert {json.loads(line)["kind"] for line in lines} >= {"step", "done", "attempt", "phase"}
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    run = finished_run()
+    code = f"{sys.executable} -m ftui watch {run.path} --plain | head -1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {code}"], capture_output=True, text=True, check=False)
+    assert len(done.stdout.splitlines()) == 1 and "Traceback" not in done.stderr and "Exception" not in done.stderr
