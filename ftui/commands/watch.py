@@ -4,7 +4,7 @@ ftui watch                 the newest run
 ftui watch RUN             live panels; q leaves, the run goes on
 ftui watch RUN --plain     one line per event, for a screen reader, a pipe, or a bad line
 ssh host ftui watch RUN --plain
-ftui watch RUN --plain --bell    and ring when it needs you
+ftui watch RUN --bell      ring the terminal's bell at alerts and at the end
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the events as JSON lines")
     parser.add_argument("--from-step", type=int, default=0, metavar="N", help="leave out what came before step N")
     parser.add_argument("--no-follow", action="store_true", help="print what is there and leave")
-    parser.add_argument(
-        "--bell", action="store_true", help="ring the terminal's bell at alerts and at the end (--plain)"
-    )
+    parser.add_argument("--bell", action="store_true", help="ring the terminal's bell at alerts and at the end")
     parser.add_argument("--ascii", action="store_true", help="no glyphs beyond ASCII")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
@@ -40,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if not (args.plain or args.json or args.no_follow) and sys.stdin.isatty() and sys.stdout.isatty():
         from ftui.tui.app import run_watch
 
-        return run_watch(watched.path, ascii_only=args.ascii, mouse=not args.no_mouse)
+        return run_watch(watched.path, ascii_only=args.ascii, mouse=not args.no_mouse, bell=args.bell)
     from ftui.core.events import now, to_line
     from ftui.services.follow import follow, plain_line, rings
 

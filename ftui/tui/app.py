@@ -160,13 +160,18 @@ class FtuiApp(App[int]):
         self._close_messages_no_wait()
 
 
-def run_watch(run_path: Path, *, ascii_only: bool, mouse: bool, exit_when_done: bool = False) -> int:
-    """Show the dashboard of a run until it is left (or until the run is over); the exit code."""
+def run_watch(
+    run_path: Path, *, ascii_only: bool, mouse: bool, exit_when_done: bool = False, bell: bool = False
+) -> int:
+    """Show the dashboard of a run until it is left (or until the run is over); the exit code.
+
+    bell: ring the terminal's bell at alerts and at the run's end.
+    """
 
     def first() -> Screen[Any]:
         from ftui.tui.screens.train import TrainScreen
 
-        return TrainScreen(run_path, exit_when_done=exit_when_done)
+        return TrainScreen(run_path, exit_when_done=exit_when_done, bell=bell)
 
     return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui watch RUN --plain prints the same in lines.")
 

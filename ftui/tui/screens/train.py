@@ -52,10 +52,12 @@ class TrainScreen(FtuiScreen[str]):
         ),
     ]
 
-    def __init__(self, run_path: Path, *, exit_when_done: bool = False) -> None:
+    def __init__(self, run_path: Path, *, exit_when_done: bool = False, bell: bool = False) -> None:
         super().__init__()
         self.feed = RunFeed(Run(run_path))
         self.exit_when_done = exit_when_done
+        self.rings = bell
+        self._news: tuple[int, bool] | None = None
         self.overlays: list[tuple[str, RunView]] = []
         self.frozen = False
         self._loading = True
@@ -108,6 +110,7 @@ class TrainScreen(FtuiScreen[str]):
         if self.feed.view.event_count != before:
             self._heard_at = self.ftui.monotonic()
         looked_anew = self.feed.look()
+        self._ring()
         changed = self.feed.view.event_count != before or looked_anew
         # The loss at two pictures a second, the other panes at one: half the bytes, and nobody reads faster.
         self._ticks += 1
@@ -118,6 +121,13 @@ class TrainScreen(FtuiScreen[str]):
         if self.exit_when_done and not self.feed.live and not self._loading:
             self.exit_when_done = False
             self.set_timer(_LINGER_SECONDS, lambda: self.leave_as("done"))
+
+    def _ring(self) -> None:
+        """Ring the bell, where that was asked for, at a new alert and at the end; never for what was there before."""
+        news = (sum(alert.level != "info" for alert in self.feed.view.alerts), self.feed.live)
+        if self.rings and self._news not in (None, news):
+            self.app.bell()
+        self._news = news
 
     def _paint_all(self) -> None:
         if self.is_mounted and self.is_current:
