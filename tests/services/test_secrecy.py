@@ -67,3 +67,17 @@ def test_the_bell_rings_for_what_comes_and_not_for_what_was() -> None:
     command = [sys.executable, "-m", "ftui", "watch", str(run.path), "--plain", "--bell"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "\a" not in done.stdout + done.stderr
+
+
+def test_a_report_shows_answers_without_the_secrets_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ftui.core.report import ReportData
+    from ftui.services import report
+
+    monkeypatch.setenv("CUSTOMER_SECRET", "not-of-any-shape")
+    run = make_run(["ok"])
+    for name in ("markdown_report", "html_report"):
+        monkeypatch.setattr(report, name, lambda data: f"an answer with {TOKEN} and not-of-any-shape in {type(data)}")
+    for path in report.write_reports(run):
+        text = path.read_text()
+        assert f"an answer with {TOKEN[:4]}" in text and ReportData.__name__ in text
+        assert TOKEN[6:] not in text and "of-any-shape" not in text
