@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
+from ftui.core.fit.request import FitRequest
 from ftui.core.plan import Plan, default, doc, field_names, from_mapping, with_values
 from ftui.core.plan_sections import SECTIONS
 from ftui.core.text import clip, gib, safe
@@ -150,6 +151,29 @@ def merged(proposed: Plan, plan: Mapping[str, Any], changed: list[str]) -> Plan:
         except FtuiError:
             continue
     return result
+
+
+def of_recipe(plan: Plan, request: FitRequest) -> dict[str, Any]:
+    """The dotted fields of the plan that a recipe of the fit screen changes, with their values.
+
+    Rows a step stay about as many as they were: a larger micro-batch takes fewer steps of accumulation.
+    """
+    wanted: dict[str, Any] = {
+        "method.technique": request.method,
+        "data.max_length_tokens": request.seq_len,
+        "train.micro_batch": request.micro_batch,
+        "train.gradient_checkpointing": request.grad_checkpointing,
+    }
+    if request.method == "full":
+        wanted["train.optimizer"] = request.optimizer
+    else:
+        wanted["method.lora_rank"] = request.lora_rank
+    if request.method == "qlora":
+        wanted["method.quant"] = request.quant
+    if request.micro_batch != plan.train.micro_batch:
+        rows = plan.train.micro_batch * plan.train.accumulation
+        wanted["train.accumulation"] = max(1, round(rows / request.micro_batch))
+    return {name: value for name, value in wanted.items() if value != value_of(plan, name)}
 
 
 def entry_row(entry: Entry, width: int, glyphs: Glyphs) -> Row:

@@ -12,14 +12,17 @@ from fake_runs import make_run
 from screens_kit import answer_with, settle, shown_text, welcome_app
 from textual.widgets import Input, OptionList
 
+from ftui.core.catalog.gpus import find_gpu
 from ftui.core.plan import Plan, with_values
 from ftui.services.drafts import load_draft
+from ftui.services.fit_target import Target
 from ftui.tui.app import FtuiApp
 from ftui.tui.model_words import suggested
 from ftui.tui.plan_words import advised_task, named, rows_against_advice
 from ftui.tui.screens.confirm import AskDialog
 from ftui.tui.screens.data import DataScreen
 from ftui.tui.screens.decide_stage import DecideStage
+from ftui.tui.screens.fit import FitScreen
 from ftui.tui.screens.model import ModelScreen
 from ftui.tui.screens.plan import PlanScreen
 from ftui.tui.screens.train import TrainScreen
@@ -217,3 +220,29 @@ def test_the_rows_say_what_can_be_trained_and_the_advice_only_where_they_leave_a
     assert advised_task("dpo", "chat") == "" and advised_task("sft", "preference") == ""
     assert "no preferences" in rows_against_advice("dpo", "sft")
     assert not rows_against_advice("dpo", "dpo") and not rows_against_advice("sft", "sft")
+
+
+async def test_f_shows_whether_the_plan_fits_and_enter_takes_the_recipe(
+    started: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = find_gpu("RTX 4090")
+    assert gpu is not None
+    monkeypatch.setattr("ftui.services.fit_target.machine_target", lambda: Target(gpu, 22 * 2**30, "machine"))
+    app = welcome_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        app.wizard.state.data_file, app.wizard.state.model_id = "/data/tickets.jsonl", "tiny"
+        app.wizard.open("plan")
+        await settle(pilot)
+        await pilot.press("f")
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if isinstance(app.screen, FitScreen):
+                break
+        await pilot.press("tab", "right", "down", "enter")  # the batch once up, and the method once down: QLoRA
+        await settle(pilot)
+        assert isinstance(app.screen, PlanScreen)
+        plan, changed = app.wizard.state.plan, app.wizard.state.changed
+        assert plan["train"]["micro_batch"] == 8 and plan["train"]["accumulation"] == 2
+        assert plan["method"]["technique"] == "qlora"
+        assert {"train.micro_batch", "train.accumulation", "method.technique"} <= set(changed)

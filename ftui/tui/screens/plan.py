@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
-import subprocess
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from textual.widgets.option_list import Option
 from ftui.core.plan import Plan, field_names, from_mapping, to_mapping
 from ftui.core.text import safe
 from ftui.errors import FtuiError
-from ftui.tui import plan_words
+from ftui.tui import plan_files, plan_words
 from ftui.tui.ask import ask
 from ftui.tui.screens.base import Plain
 from ftui.tui.screens.stage import StageScreen
@@ -54,6 +51,7 @@ class PlanScreen(StageScreen):
         Binding("d", "reset", "Undo mine", id="plan.reset", tooltip="Back to the proposed value"),
         Binding("e", "editor", "Editor", show=False, id="plan.editor", tooltip="The whole plan in $EDITOR"),
         Binding("a", "all", "All fields", id="plan.all", tooltip="Also those that nobody thought about"),
+        Binding("f", "fit", "Will it fit?", id="plan.fit", tooltip="Methods, lengths and batches against the memory"),
         Binding("w", "write", "Write a file", show=False, id="plan.write", tooltip="plan.yaml in this folder"),
         Binding("r", "propose", "Propose anew", show=False, id="plan.propose", tooltip="Keeps what you changed"),
     ]
@@ -255,25 +253,47 @@ class PlanScreen(StageScreen):
         else:
             super().action_back()
 
-    # -- the whole plan as text
+    # -- will it fit
 
-    def action_editor(self) -> None:
-        from ftui.services.plans import dump_plan, parse_plan
-        from ftui.services.scratch import scratch_file
-
-        if self._plan is None:
+    @work(exclusive=True, group="fit")
+    async def action_fit(self) -> None:
+        plan = self._plan
+        if plan is None:
             return
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
         try:
-            with scratch_file("plan.yaml", dump_plan(self._plan)) as path:
-                with self.app.suspend():
-                    subprocess.run([*editor, str(path)], check=False)
-                edited = parse_plan(path.read_text(encoding="utf-8", errors="replace"), "your plan")
+            screen = await asyncio.to_thread(plan_files.fit_screen, plan, self.state.model_path or plan.model.id)
+        except FtuiError as error:
+            self.say(f"{error} {error.hint}".strip(), severity="warning")
+            return
+        request = await self.app.push_screen_wait(screen)
+        if request is not None:
+            self._take_recipe(plan_words.of_recipe(plan, request))
+
+    def _take_recipe(self, values: dict[str, Any]) -> None:
+        """Make the values of the fit screen yours."""
+        from ftui.core.plan import with_values
+
+        if self._plan is None or not values:
+            return
+        try:
+            self._plan = with_values(self._plan, values, dict.fromkeys(values, "your choice"))
         except FtuiError as error:
             self.say(f"Nothing was changed. {error}", severity="error")
             return
-        except OSError as error:
-            self.say(f"{editor[0]} could not be started: {error.strerror}. Set EDITOR.", severity="error")
+        self.state.changed += [name for name in values if name not in self.state.changed]
+        self._keep_plan()
+        self._show()
+        self._judge()
+
+    # -- the whole plan as text
+
+    def action_editor(self) -> None:
+        if self._plan is None:
+            return
+        try:
+            edited = plan_files.edited(self._plan, self.app.suspend)
+        except FtuiError as error:
+            self.say(f"Nothing was changed. {error}", severity="error")
             return
         before, self._plan = self._plan, edited
         for name in field_names():
@@ -285,18 +305,12 @@ class PlanScreen(StageScreen):
         self._judge()
 
     def action_write(self) -> None:
-        from ftui.services.plans import save_plan
-
         if self._plan is None:
             return
-        path = Path.cwd() / "plan.yaml"
-        if path.exists():
-            self.say(f"{path} is there already: move it away first.", severity="warning")
-            return
         try:
-            save_plan(self._plan, path)
-        except (OSError, FtuiError) as error:
-            self.say(f"Not written: {error}", severity="error")
+            path = plan_files.written(self._plan, Path.cwd())
+        except FtuiError as error:
+            self.say(str(error), severity="warning")
             return
         self.say(f"Written: {path}. Start it any time with: ftui train plan.yaml")
 
@@ -317,7 +331,8 @@ class PlanScreen(StageScreen):
         try:
             with scratch_file("plan.yaml", "") as path:
                 save_plan(plan, path)
-                answer = await ask("train", str(path), *self._answers_beside(path))
+                kept = plan_files.answers_beside(path, self.state.answers)
+                answer = await ask("train", str(path), *kept)
             self.state.run_path = str(answer["path"])
         except (FtuiError, OSError, KeyError, TypeError) as error:
             self._say_error(error if isinstance(error, FtuiError) else FtuiError("The run did not start", str(error)))
@@ -326,14 +341,6 @@ class PlanScreen(StageScreen):
             self._starting = False
         self.keep()
         self.ftui.wizard.started()
-
-    def _answers_beside(self, plan: Path) -> list[str]:
-        """Write what was answered beside the plan, so that the run keeps it; the options that say so."""
-        if not self.state.answers.get("needs"):
-            return []
-        path = plan.with_name("answers.json")
-        path.write_text(json.dumps(self.state.answers), encoding="utf-8")
-        return ["--answers", str(path)]
 
 
 def _id_of(entry: plan_words.Entry) -> str:
