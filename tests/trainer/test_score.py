@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from adapters_kit import run_with_adapter
-from conftest import chat_rows, make_run_folder
+from conftest import chat_rows, make_run_folder, train
 
 from ftui.core.events import Event, Phase
 from ftui.services.files import read_json, write_json
@@ -175,3 +175,18 @@ def test_an_online_run_is_judged_by_its_reward(tmp_path: Path, run: Run) -> None
         assert len(parts) == 2
         assert row["metrics"]["reward"] == pytest.approx(sum(parts))
     assert "reward" in write_verdict(tmp_path, plan)["metrics"]
+
+
+def test_a_reward_model_is_judged_against_chance(tmp_path: Path, tiny_model: Path) -> None:
+    from test_preference import pairs
+
+    folder = make_run_folder(
+        tmp_path / "run", tiny_model, pairs(120, 1), pairs(24, 2),
+        **{"method.task": "reward", "method.technique": "full", "train.max_steps": 40, "train.learning_rate": 2e-3,
+           "eval.enabled": True},
+    )  # fmt: skip
+    assert train(folder) == 0
+    verdict = read_json(folder / "eval" / "verdict.json")
+    accuracy = verdict["metrics"]["reward_accuracy"]
+    assert (verdict["verdict"], accuracy["base"], accuracy["n"]) == ("SHIP", 0.5, 24), verdict["reasons"]
+    assert len((folder / "eval" / "samples.jsonl").read_text().splitlines()) == 24
