@@ -11,7 +11,7 @@ import orjson
 from ftui.core.formats import detect_format, format_from_mapping
 from ftui.core.lint import rules_dup
 from ftui.core.lint.engine import Checker
-from ftui.core.lint.model import Reporter
+from ftui.core.lint.model import Reporter, Severity
 from ftui.core.lint.view import view
 from ftui.services.dataset import Dataset, read_source, readable_dataset
 from ftui.services.dataset_lines import Tally
@@ -54,10 +54,12 @@ def report_near_duplicates(
             for number, text in _texts(target.eval_data, evaluated.tally, wanted, train_rows, options):
                 yield number, text.removeprefix(shared)
 
+    # As with exact duplicates: a prompt that comes again is normal where rewards judge the answers.
+    severity = Severity.INFO if totals.prompt_only * 2 > totals.rows else None
     for row, earlier, alike in confirmed(slots, texts, threshold):
         if row < train_rows:
             report.row, report.line = row, None
-            report("DUP702", "", f"{100 * alike:.0f} % the same as row {earlier:,}")
+            report("DUP702", "", f"{100 * alike:.0f} % the same as row {earlier:,}", severity=severity)
         elif earlier < train_rows:
             report.row, report.line = earlier, None
             report("DUP706", "", f"eval row {row - train_rows:,} is {100 * alike:.0f} % the same as this row")

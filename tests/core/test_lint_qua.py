@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lint_rule_kit import check_examples, check_fix, codes_of, findings_of, rules_of
 
+from ftui.core.lint.answers import loop
 from ftui.core.lint.arithmetic import evaluated, final_mismatch, number, wrong_sums
 from ftui.core.lint.catalogue import all_fixes
 from ftui.core.lint.engine import check_rows
@@ -191,3 +192,16 @@ def test_identity_json_needs_filling_in() -> None:
         pytest.skip("no shared data here")
     found = {f.row for f in check_rows(json.loads(path.read_text(encoding="utf-8"))) if f.code == "QUA612"}
     assert len(found) == 85
+
+
+def test_a_result_that_is_stated_without_marks_counts() -> None:
+    annotated = "There are <<10/2=5>>5 groups.\nThat makes 17 000/5 = 3 400 people.\n#### 3400"
+    assert final_mismatch(annotated) is None
+    stated = "That is <<30-1=29>>29, and 29 marbles + 16 marbles = 45 marbles\n#### 33"
+    found = final_mismatch(stated)
+    assert found is not None and found[2:] == ("45", "33")
+
+
+def test_one_character_over_and_over_is_filler() -> None:
+    assert loop("x" * 5000) is None
+    assert loop("ha " * 50) is not None

@@ -81,7 +81,8 @@ def loop(text: str) -> tuple[int, str] | None:
     period = _period(text)
     if period:
         start, piece = period
-        if length - start >= max(32, 0.3 * length) and piece.strip(" \t\n-=_*.#|+~"):
+        # One character over and over is a rule, a mask or filler, not a model that lost its way.
+        if length - start >= max(32, 0.3 * length) and len(set(piece)) > 1 and piece.strip(" \t\n-=_*.#|+~"):
             return start, piece
     if times >= 4:
         return _loose_loop(text)

@@ -94,8 +94,15 @@ def _plain(value: float) -> str:
     return f"{value:.10g}"
 
 
+_SPACED_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
+_STATED = re.compile(r"\s*\$?(-?\d[\d,]*(?:\.\d+)?)")
+
+
 def final_mismatch(text: str) -> tuple[int, int, str, str] | None:
-    """GSM8K's last computed value against its "#### answer": start, end, computed, given; None when they agree."""
+    """GSM8K's last result against its "#### answer": start, end, result, given; None when they agree.
+
+    The last result is that of the last `<<a+b=c>>`, or of an equation without such marks that comes after it.
+    """
     final = FINAL.search(text)
     if final is None:
         return None
@@ -104,9 +111,13 @@ def final_mismatch(text: str) -> tuple[int, int, str, str] | None:
     computed = number(calculations[-1][1]) if calculations else None
     if given is None or computed is None or _agrees(computed, given, final.group(1), True):
         return None
-    said = {number(each) for each in _NUMBER.findall(text[: final.start()])}
+    before = text[: final.start()]
+    said = {number(each) for each in _NUMBER.findall(_SPACED_THOUSANDS.sub("", before))}
     if given in said or any(
         said_one is not None and _agrees(said_one, given, final.group(1), True) for said_one in said
     ):
         return None  # the last step was not annotated, but its result is there
-    return final.start(1), final.end(1), _plain(computed), final.group(1)
+    _, equals, behind = before[before.rfind(">>") + 2 :].rpartition("=")
+    stated = _STATED.match(behind) if equals else None
+    result = number(stated.group(1)) if stated else None
+    return final.start(1), final.end(1), _plain(computed if result is None else result), final.group(1)
