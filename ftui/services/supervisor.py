@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> int:
     run = Run(Path(arguments[0]))
     lock = FileLock(run.path / "lock", mode=0o600)
     try:
-        lock.acquire(timeout=0)
+        # A moment's patience: a supervisor that has just said "paused" is about to leave.
+        lock.acquire(timeout=1.0)
     except Timeout:
         sys.stderr.write("this run already has a supervisor\n")
         return 2
@@ -44,8 +45,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
-        alerts.wait()
         lock.release()
+        alerts.wait()
 
 
 def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:

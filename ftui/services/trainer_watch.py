@@ -10,7 +10,9 @@ from ftui.services import alerts
 from ftui.services.runs import Run, last_step
 from ftui.services.tail import EventTail, last_lines
 
-LONG_PHASES = frozenset({"importing", "loading", "tokenizing", "base_score", "tuned_score", "saving", "checking"})
+LONG_PHASES = frozenset(
+    {"importing", "loading", "tokenizing", "base_score", "tuned_score", "saving", "checking", "evaluating"}
+)
 """Phases without steps: loading 140 GB over a network, or hashing them, may well take longer than a step ever does."""
 LONG_PHASE_FACTOR = 6
 _KEPT_STEPS = 50

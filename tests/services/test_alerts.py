@@ -13,6 +13,7 @@ import pytest
 from supervisor_kit import make_run, supervise, wait_until
 
 from ftui.services import alerts
+from ftui.services.runs import recorded_state
 
 
 @pytest.fixture
@@ -72,3 +73,13 @@ def test_a_hook_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.MonkeyP
     run = make_run(["ok"], alerts={"alert_webhook": "http://127.0.0.1:9/nobody"})
     alerts.send(run.plan(), run, "finished", "x")
     alerts.wait(5.0)
+
+
+def test_a_slow_hook_does_not_keep_the_run_from_being_resumed(hook: tuple[str, list[dict[str, Any]]]) -> None:
+    url, told = hook
+    run = make_run(["crash", "ok"], max_restarts=0, alerts={"alert_webhook": url})
+    first = supervise(run)
+    wait_until(lambda: recorded_state(run).status == "failed")
+    assert supervise(run).wait(60) == 0
+    assert first.wait(60) == 1
+    assert sorted(post["alert"] for post in told) == ["failed", "finished"]
