@@ -32,10 +32,16 @@ STEPS: tuple[Step, ...] = (
     _step(ALL, "eval_set_unsaid",
           "If there is no evaluation set yet, make one first: 30 to 200 real inputs, each with an answer that you "
           "would accept."),
-    _step(f"{TUNING} collect_data", "",
+    _step(f"{TUNING} collect_data", "answers_to_improve",
           "Run the strongest model that you may use, with your best prompt, on the evaluation set. If it passes, "
           "stop: you need no training."),
-    _step("prompting few_shot structured_output rag", "eval_set",
+    _step(f"{TUNING} collect_data", "only_dear_or_slow",
+          "Run a model a tenth of the size, with your best prompt and three to eight examples, on the evaluation set. "
+          "If it passes, stop: switch to it, you need no training."),
+    _step("prompting few_shot structured_output rag", "eval_set only_dear_or_slow",
+          "Score what you have today on the evaluation set: if a smaller model or a shorter prompt reaches that figure, "
+          "stop: you are done."),
+    _step("prompting few_shot structured_output rag", "eval_set answers_to_improve",
           "Score what you have today on the evaluation set: that is the figure to beat. If a strong model with a "
           "good prompt already passes, stop: you are done."),
 
@@ -196,6 +202,8 @@ def marks_of(answers: Answers, choice: Choice) -> frozenset[str]:
     marks.update(f"part:{part.row.approach}" for part in choice.parts)
     marks.update(f"heads:{part.row.heads_to}" for part in choice.parts if part.row.heads_to)
     marks.add(f"technique:{choice.technique}")
+    if "only_dear_or_slow" not in marks:
+        marks.add("answers_to_improve")
     marks.add({True: "eval_set", False: "no_eval_set", None: "eval_set_unsaid"}[answers.eval_set])
     marks.add(answers.deployment or "deployment_unsaid")
     if answers.change_rate:
