@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,14 @@ import pytest
 from fake_runs import make_run
 from screens_kit import answer_with, settle, watch_app, welcome_app
 from textual.binding import Binding
+from textual.screen import Screen
 from textual.widget import Widget
 
+import ftui.tui.screens
+from ftui.services.drafts import save_draft
 from ftui.tui.app import FtuiApp
 from ftui.tui.screens.base import active_bindings
+from ftui.tui.state import WizardState
 from ftui.tui.widgets.key_bar import MOST_KEYS, KeyBar
 
 STAGES = ("decide", "data", "model", "plan", "result")
@@ -140,3 +146,64 @@ async def test_escape_leads_back_to_the_first_screen(place: str, run: Path, tmp_
             await pilot.press("escape")
             await settle(pilot)
         assert type(app.screen).__name__ == "WelcomeScreen"
+
+
+def every_screen() -> list[type[Screen[Any]]]:
+    """All screens and dialogs of the program, also those that nobody has opened here."""
+    found: dict[str, type[Screen[Any]]] = {}
+    for module in pkgutil.iter_modules(ftui.tui.screens.__path__, "ftui.tui.screens."):
+        for thing in vars(importlib.import_module(module.name)).values():
+            if isinstance(thing, type) and issubclass(thing, Screen) and thing.__module__ == module.name:
+                found[thing.__name__] = thing
+    return [screen for name, screen in sorted(found.items()) if name not in ("FtuiScreen", "Dialog", "StageScreen")]
+
+
+@pytest.mark.parametrize("screen", every_screen(), ids=lambda screen: screen.__name__)
+def test_every_screen_there_is_can_be_left_and_names_its_keys(screen: type[Screen[Any]]) -> None:
+    keys: set[str] = set()
+    for base in screen.__mro__:
+        if not base.__module__.startswith("ftui."):
+            continue
+        for binding in base.__dict__.get("BINDINGS", ()):
+            assert isinstance(binding, Binding) and binding.description and binding.id, f"{screen.__name__}: {binding}"
+            assert not EATEN & set(binding.key.split(",")), f"{binding.key} does not arrive in every terminal"
+            action = re.split(r"[(]", binding.action)[0]
+            owner = FtuiApp if action.startswith("app.") else screen
+            assert hasattr(owner, f"action_{action.removeprefix('app.')}"), f"{screen.__name__}: {binding.action}"
+            keys |= set(binding.key.split(","))
+    assert keys & {"escape", "q"}, f"{screen.__name__} cannot be left"
+
+
+@pytest.mark.parametrize(
+    ("place", "keys"),
+    [
+        ("train", "question_mark"),
+        ("train", "o"),
+        ("live", "q"),
+        ("live", "s"),
+        ("welcome", "question_mark"),
+        ("draft", "n"),
+        ("welcome", "ctrl+p"),
+        ("train", "ctrl+p"),
+    ],
+)
+async def test_no_dialog_traps_the_focus_and_escape_closes_it(
+    place: str, keys: str, run: Path, tmp_path: Path, own_home: Path
+) -> None:
+    if place == "draft":
+        save_draft("data", "path", WizardState(data_file="rows.jsonl").to_mapping())
+    live = make_run(tmp_path / "live").path if place == "live" else run
+    app = watch_app(live) if place in ("train", "live") else welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        below = app.screen
+        await pilot.press(keys)
+        await pilot.pause(0.3)
+        assert app.screen is not below, "nothing opened"
+        dialog = app.screen
+        for _ in range(2 * len(dialog.focus_chain) + 1):
+            await pilot.press("tab")
+        assert app.screen is dialog and (app.focused is None or app.focused in dialog.focus_chain)
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert app.screen is below
