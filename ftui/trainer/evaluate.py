@@ -63,9 +63,12 @@ def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
         roomy = with_values(plan, {"data.max_length_tokens": room})
         asked = [with_examples(row, examples) for row in rows]
         score.score_model(base, tokenizer, asked, roomy, out, "prompted", emit)
-    del base
+    if plan.method.technique != "full":
+        base = None  # the adapter is switched off instead
     emit(Phase("loading", "the tuned model"))
-    scored("tuned", finished.load_tuned(run_dir, plan, folder=adapter), rows)
+    tuned = finished.load_tuned(run_dir, plan, folder=adapter)
+    score.score_model(tuned, tokenizer, rows, plan, out, "tuned", emit, base=base)
+    del base, tuned
     for name, folder in (request.get("others") or {}).items():
         emit(Phase("loading", f"the tuned model of {name}"))
         other = Path(folder)

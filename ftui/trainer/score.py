@@ -34,14 +34,21 @@ Emit = Callable[[Event], None]
 
 
 def score_model(
-    model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], plan: Plan, run_dir: Path, label: str, emit: Emit
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Mapping[str, Any]],
+    plan: Plan,
+    run_dir: Path,
+    label: str,
+    emit: Emit,
+    base: Any = None,
 ) -> dict[str, Any]:
     """Generate for held-out rows, score the answers, and measure losses on answers and on general text.
 
     rows: canonical rows; those that ask something are scored, at most plan.eval.rows_max. label: base, tuned, or a
     rival's name. Gives (and writes to eval/<label>.json) {"label", "kind", "primary", "rows": [...], "probe": [...],
     "speed", ...}. A model without an adapter of the run (base, prompted) that was scored before just so is not scored
-    again.
+    again. base: the untouched model, for the distance to it where all weights were trained.
     """
     phase = f"{label}_score"
     pairs = questions(rows, plan.eval.rows_max)
@@ -54,7 +61,7 @@ def score_model(
         write_json(path, {**known, "label": label})
         return known
     emit(Phase(phase, f"{len(pairs)} held-out prompts", 0.0))
-    scorer = _Scorer(model, tokenizer, plan)
+    scorer = _Scorer(model, tokenizer, plan, base)
     prompts = [prompt_ids(scorer.dialect, pair, plan) for pair in pairs]
     checks = checks_for([pair["reference"] for pair in pairs if pair["reference"]], plan, run_dir)
     generated = scorer.answer(
@@ -101,8 +108,8 @@ def score_model(
 class _Scorer:
     """One model with its tokenizer, asked for everything that a score holds."""
 
-    def __init__(self, model: Any, tokenizer: Any, plan: Plan) -> None:
-        self.model, self.tokenizer, self.plan = model, tokenizer, plan
+    def __init__(self, model: Any, tokenizer: Any, plan: Plan, base: Any = None) -> None:
+        self.model, self.tokenizer, self.plan, self.base = model, tokenizer, plan, base
         self.dialect = dialect_of(tokenizer)
         self.options = Options(max_length=plan.data.max_length_tokens)
 
@@ -131,7 +138,7 @@ class _Scorer:
         made = [rendered(self.dialect, pair["row"], self.options) if pair["reference"] else None for pair in pairs]
         batch = self.plan.eval.batch
         losses = answer_losses(self.model, made, batch)
-        moved = kl_to_base(self.model, made, batch)
+        moved = kl_to_base(self.model, made, batch, self.base)
         liked = preferences(self.model, self.dialect, [pair["row"] for pair in pairs], self.options, batch)
         found = []
         for pair, answer, loss, kl, like in zip(pairs, answers, losses, moved, liked, strict=True):

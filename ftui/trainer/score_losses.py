@@ -5,6 +5,7 @@ Batches are cut by memory, not by rows: the logits of a batch stay below LOGITS_
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,20 +31,20 @@ def answer_losses(model: Any, rows: Sequence[Rendered | None], batch: int) -> li
 
 
 @torch.inference_mode()
-def kl_to_base(model: Any, rows: Sequence[Rendered | None], batch: int) -> list[float | None]:
+def kl_to_base(model: Any, rows: Sequence[Rendered | None], batch: int, base: Any = None) -> list[float | None]:
     """Per row: mean KL divergence (nats per token) of the tuned model from its base, over the trained tokens.
 
-    KL(tuned || base) of the whole next-token distributions: how far the model moved, whatever it is asked. For models
-    with an adapter, which can be switched off. All None for others.
+    KL(tuned || base) of the whole next-token distributions: how far the model moved, whatever it is asked. The base is
+    the model without its adapter, or `base` where all weights were trained; all None where there is neither.
     """
     results: list[float | None] = [None] * len(rows)
-    if not hasattr(model, "disable_adapter"):
+    adapted = hasattr(model, "disable_adapter")
+    if not adapted and base is None:
         return results
-    tuned = _answers(model, rows, batch)
-    for index, _, logits in tuned:
-        with model.disable_adapter():
-            _, _, base = next(_answers(model, [rows[index]], 1))
-        own, other = log_softmax(logits, -1), log_softmax(base, -1)
+    for index, _, logits in _answers(model, rows, batch):
+        with model.disable_adapter() if adapted else contextlib.nullcontext():
+            _, _, before = next(_answers(model if adapted else base, [rows[index]], 1))
+        own, other = log_softmax(logits, -1), log_softmax(before.to(logits.device), -1)
         results[index] = float((own.exp() * (own - other)).sum(-1).mean())
     return results
 

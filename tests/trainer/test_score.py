@@ -190,3 +190,20 @@ def test_a_reward_model_is_judged_against_chance(tmp_path: Path, tiny_model: Pat
     accuracy = verdict["metrics"]["reward_accuracy"]
     assert (verdict["verdict"], accuracy["base"], accuracy["n"]) == ("SHIP", 0.5, 24), verdict["reasons"]
     assert len((folder / "eval" / "samples.jsonl").read_text().splitlines()) == 24
+
+
+def test_the_distance_is_the_same_with_an_adapter_switched_off_as_with_the_base_beside(run: Run) -> None:
+    from ftui.core.render import Options
+    from ftui.trainer import finished
+    from ftui.trainer.dialect import dialect_of
+    from ftui.trainer.score_losses import kl_to_base
+    from ftui.trainer.score_rows import rendered
+
+    model, tokenizer, plan = loaded(run)
+    rows = [rendered(dialect_of(tokenizer), row, Options()) for row in chat_rows(5, 5)]
+    switched = kl_to_base(model, rows, 2)
+    base = finished.load_base(run.path, plan)
+    assert kl_to_base(base, rows, 2) == [None] * 5
+    assert kl_to_base(base, rows, 2, base) == [0.0] * 5
+    whole = model.merge_and_unload()
+    assert kl_to_base(whole, rows, 2, base) == pytest.approx(switched, rel=1e-3)
