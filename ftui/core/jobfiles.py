@@ -123,13 +123,21 @@ ftui runs show "$run"
 """
 
 
+_SHARDING = {
+    "fsdp": (
+        "ACCELERATE_USE_FSDP=true FSDP_VERSION=2 FSDP_RESHARD_AFTER_FORWARD=true",
+        "FSDP_AUTO_WRAP_POLICY=TRANSFORMER_BASED_WRAP FSDP_USE_ORIG_PARAMS=true",
+        # One process of a node reads the weights, the others get their parts from it.
+        "FSDP_CPU_RAM_EFFICIENT_LOADING=true FSDP_SYNC_MODULE_STATES=true",
+    ),
+    "zero2": ("ACCELERATE_USE_DEEPSPEED=true ACCELERATE_DEEPSPEED_ZERO_STAGE=2",),
+    "zero3": ("ACCELERATE_USE_DEEPSPEED=true ACCELERATE_DEEPSPEED_ZERO_STAGE=3",),
+}
+"""What `accelerate launch` would tell its processes (core/launcher.py), for processes that torchrun starts."""
+
+
 def _several_nodes(plan: Plan, nodes: int, per_node: int) -> str:
-    sharding = {
-        "fsdp": "ACCELERATE_USE_FSDP=true FSDP_VERSION=2 FSDP_AUTO_WRAP_POLICY=TRANSFORMER_BASED_WRAP",
-        "zero2": "ACCELERATE_USE_DEEPSPEED=true ACCELERATE_DEEPSPEED_ZERO_STAGE=2",
-        "zero3": "ACCELERATE_USE_DEEPSPEED=true ACCELERATE_DEEPSPEED_ZERO_STAGE=3",
-    }.get(plan.train.sharding, "")
-    exported = f"export {sharding}\n" if sharding else ""
+    exported = "".join(f"export {line}\n" for line in _SHARDING.get(plan.train.sharding, ()))
     return f"""
 # The run's folder and its rows are made once, before any process starts.
 if [ ! -s "$note" ]; then

@@ -37,6 +37,7 @@ def start_run(
 
     extra_files: further JSON files for the run's folder by name (answers.json, verdict of the questionnaire).
     """
+    refuse_missing_devices(plan)
     run = make_run(plan, progress=progress, folder=folder)
     for name, value in (extra_files or {}).items():
         _record(run, name, value)
@@ -121,6 +122,29 @@ def require_training_stack() -> None:
     if missing:
         raise FtuiError(
             "Training needs more packages", f"not installed: {', '.join(missing)}", "pip install 'ftui-wizard[train]'"
+        )
+
+
+def refuse_missing_devices(plan: Plan) -> None:
+    """Raises FtuiError where this machine has fewer GPUs than the plan shares the work among, or lacks DeepSpeed.
+
+    A machine without GPUs trains with as many processes as asked for.
+    """
+    from importlib.util import find_spec
+
+    from ftui.services.hardware import snapshot
+
+    train = plan.train
+    if train.gpus > 1 and train.sharding.startswith("zero") and find_spec("deepspeed") is None:
+        raise FtuiError(
+            "DeepSpeed is not installed", f"train.sharding is {train.sharding}", "pip install deepspeed, or use fsdp."
+        )
+    there = len(snapshot().gpus) if train.gpus > 1 else 0
+    if there and train.gpus > there:
+        raise FtuiError(
+            "Not enough GPUs",
+            f"train.gpus is {train.gpus}, and this machine has {there}",
+            "Lower it, or give the plan to a cluster: ftui train PLAN --emit slurm.",
         )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -60,3 +61,28 @@ def test_what_its_processes_say_is_its_state(repository: Path, tmp_path: Path) -
     assert json.loads(run.state_file.read_text()) == state
     run.trainer_events.write_text(to_line(Done(3, "finished", time.monotonic())))
     assert read_state(run).status == "finished"
+
+
+def test_missing_gpus_and_packages_are_named_before_anything_is_made(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+    from types import SimpleNamespace
+
+    from ftui.core.plan import from_mapping, with_values
+    from ftui.errors import FtuiError
+    from ftui.services import hardware
+    from ftui.services.launch import refuse_missing_devices
+
+    def plan(gpus: int, sharding: str) -> Any:
+        return with_values(from_mapping({}), {"train.gpus": gpus, "train.sharding": sharding})
+
+    monkeypatch.setattr(hardware, "snapshot", lambda: SimpleNamespace(gpus=[object(), object()]))
+    refuse_missing_devices(plan(2, "ddp"))
+    with pytest.raises(FtuiError, match="this machine has 2"):
+        refuse_missing_devices(plan(4, "fsdp"))
+    if importlib.util.find_spec("deepspeed") is None:
+        with pytest.raises(FtuiError, match="DeepSpeed is not installed"):
+            refuse_missing_devices(plan(2, "zero3"))
+    monkeypatch.setattr(hardware, "snapshot", lambda: SimpleNamespace(gpus=[]))
+    refuse_missing_devices(plan(4, "ddp"))
