@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ftui.core.fit.recipe import kbit_upcast
+from ftui.core.fit.recipe import adapter_dtype, kbit_upcast, quantisation
 from ftui.core.fit.request import FitRequest
 from ftui.errors import FtuiError
 from ftui.trainer.lean_lora import adapted_layers
@@ -34,19 +34,6 @@ def weights_dtype(request: FitRequest) -> torch.dtype:
     if request.method != "full" and request.frozen_dtype:
         return DTYPES[request.frozen_dtype]
     return DTYPES[request.precision.removesuffix("-mixed")]
-
-
-def adapter_dtype(request: FitRequest) -> torch.dtype:
-    """The dtype of LoRA matrices. Unless the request names one: as TRL's trainers, bf16 on quantised weights, and as
-    PEFT otherwise, fp32."""
-    if request.adapter_dtype:
-        return DTYPES[request.adapter_dtype]
-    return torch.bfloat16 if quantisation(request) != "none" else torch.float32
-
-
-def quantisation(request: FitRequest) -> str:
-    """none, nf4, nf4-dq, int8 or gptq."""
-    return "nf4-dq" if request.method == "qlora" and request.quant == "none" else request.quant
 
 
 # ---- config ----
@@ -244,7 +231,7 @@ def _with_adapter(model: Any, request: FitRequest) -> Any:
         raise FtuiError("No module of the model matches the LoRA targets", str(error).splitlines()[0][:300]) from error
     if request.grad_checkpointing:
         adapted.enable_input_require_grads()
-    wanted = adapter_dtype(request)
+    wanted = DTYPES[adapter_dtype(request)]
     for name, parameter in adapted.named_parameters():
         if parameter.requires_grad and "lora_" in name and parameter.dtype is not wanted:
             parameter.data = parameter.data.to(wanted)

@@ -156,6 +156,7 @@ def _common(raw: dict[str, str]) -> dict[str, Any]:
     if raw["attn_impl"].startswith(("eager", "HF")) and "FA2" not in raw["attn_impl"]:
         fields["attention"] = "eager"
     if method != "full":
+        fields["adapter_dtype"] = "fp32"  # as PEFT makes them; today's TRL narrows those of QLoRA
         fields["lora_rank"] = int(raw["lora_rank"] or 8)
         fields["lora_targets"] = tuple(raw["lora_targets"].split()) or ("all-linear",)
     return fields

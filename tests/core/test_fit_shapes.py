@@ -52,11 +52,16 @@ def test_trained_parameters_of_lora_are_those_that_peft_reports(name, targets, r
     assert lora_params(shape, resolve(shape, request)) == trained
 
 
-def test_experts_and_routers_get_no_adapter_from_all_linear():
+def test_adapters_of_experts_and_routers():
     shape = shape_of("mistralai/Mixtral-8x7B-v0.1")
-    request = FitRequest(lora_rank=1)
     attention = 32 * sum(n for n in (4096 + 4096, 4096 + 1024, 4096 + 1024, 4096 + 4096))
-    assert lora_params(shape, resolve(shape, request)) == attention
+    # The gate and up projections of an expert are one matrix, with the ranks of both.
+    experts = 32 * 8 * (2 * (4096 + 2 * 14336) + 14336 + 4096)
+    router = 32 * (4096 + 8)
+    counts = [
+        lora_params(shape, resolve(shape, FitRequest(lora_rank=1, transformers=version))) for version in ("4.48", "5")
+    ]
+    assert counts == [attention, attention + experts + router]
 
 
 def test_active_parameters_of_experts():

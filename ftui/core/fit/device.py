@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ftui.core.catalog.gpus import Gpu
 from ftui.core.fit.report import Answer, Band, Calibration, MemoryReport, Verdict
+from ftui.core.fit.request import FitRequest
 from ftui.core.fit.reserve import reserved_bytes
 from ftui.core.fit.step import plan_step
 from ftui.core.text import gib
@@ -59,12 +62,18 @@ def device_bytes(report: MemoryReport, gpu: Gpu | None = None, calibration: Cali
     if calibration is not None and calibration.slack_ratio is not None:
         expected = int(report.allocated_bytes * max(1.0, calibration.slack_ratio)) + context
         return _band(low, expected, expected + (expected - low) // 2, context, gpu)
-    resident, passing = reserved_bytes(plan_step(report.shape, report.request, gpu))
+    resident, passing = reserved_bytes(plan_step(report.shape, _as_reserved(report.request), gpu))
     # Phases that the simulation does not play (generation, a reference model) need at least their own peak.
     resident = max(resident, report.resident_bytes)
     expected = max(int(resident + SCATTER * passing), report.allocated_bytes) + context
     high = max(int(resident + WORST_SCATTER * passing), int(report.allocated_bytes * 1.05)) + context
     return _band(low, expected, high, context, gpu)
+
+
+def _as_reserved(request: FitRequest) -> FitRequest:
+    """A loss that works in place allocates less, but every published run of it shows the device memory of the plain
+    loss: the allocator keeps what the first passes took."""
+    return replace(request, loss="full") if request.loss == "inplace" else request
 
 
 def quick_band(report: MemoryReport, gpu: Gpu | None = None) -> Band:

@@ -132,7 +132,7 @@ def _llama_like(fields: Fields) -> ModelShape:
         embedding_width=hidden,
         final_norm_params=final_norm,
         head_bias=mt == "phimoe" and fields.flag(False, "lm_head_bias"),
-        softcap=fields.has("final_logit_softcapping"),
+        softcap=_softcapped(fields, "final_logit_softcapping"),
     )
 
 
@@ -232,7 +232,7 @@ def _attention(fields: Fields, hidden: int, kind: str) -> tuple[list[Linear], At
         qk_norm=qk_norm,
         rotary_fraction=float(rotary) if isinstance(rotary, (int, float)) else 1.0,
         output_gate=gate,
-        scores="softcap" if fields.has("attn_logit_softcapping") else "",
+        scores="softcap" if _softcapped(fields, "attn_logit_softcapping") else "",
     )
     return linears, attention, extra
 
@@ -340,3 +340,8 @@ def _moe(fields: Fields, hidden: int, experts: int, act: str) -> tuple[list[Line
     if per_token > experts:
         raise FtuiError("The config makes no sense", f"{per_token} of {experts} experts per token")
     return linears, Mlp("moe", width, act, experts, per_token, shared)
+
+
+def _softcapped(fields: Fields, name: str) -> bool:
+    """Whether this soft cap is on: Gemma 2 has both where its config does not say."""
+    return fields.has(name) or (fields.model_type == "gemma2" and name not in fields.config)

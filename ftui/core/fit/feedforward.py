@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftui.core.fit.parts import Parts
 from ftui.core.fit.shapes import Linear
+from ftui.core.fit.tape import WEIGHT_COPY
 
 PARTS_OF_A_LOOP = 8
 """A loop over more experts than this is counted as so many: past that, more parts change nothing."""
@@ -51,12 +52,44 @@ def _activation(parts: Parts, x: int) -> int:
         return tape.op((x,), size, save_output=True)
     if kind not in ("gelu_new", "gelu_fast", "quick_gelu"):
         return tape.op((x,), size, (x,))
-    cube = tape.op((x,), size, (x,))
-    inner = tape.op((x, cube), size, shares_grad=True)
-    tanh = tape.op((inner,), size, save_output=True)
+    if kind != "gelu_new" or not parts.recipe.autocast:
+        cube = tape.op((x,), size, (x,))
+        inner = tape.op((x, cube), size, shares_grad=True)
+        tanh = tape.op((inner,), size, save_output=True)
+        half = tape.op((x,), size)
+        one = tape.op((tanh,), size, shares_grad=True)
+        return tape.op((half, one), size, (half, one))
+    # Autocast takes powers in fp32, and so is everything after it.
     half = tape.op((x,), size)
+    wide = parts.cast(x, size // parts.recipe.compute, 4)
+    size = tape.size(wide)
+    scaled = tape.op((tape.op((wide,), size, (wide,)),), size)
+    inner = tape.op((tape.op((x, scaled), size),), size)
+    tanh = tape.op((inner,), size, save_output=True, holds=(half,))
     one = tape.op((tanh,), size, shares_grad=True)
     return tape.op((half, one), size, (half, one))
+
+
+def _adapted(parts: Parts, x: int, linears: list[Linear], width: int, n: int) -> int:
+    """Routed experts with LoRA: each stack of experts is copied with its adapter merged in, and the copy has a gradient
+    of its own."""
+    tape = parts.tape
+    bytes_each = parts.width(x, n * parts.hidden)
+
+    def merged(linear: Linear) -> int:
+        rank = parts.recipe.rank_of(linear) * linear.copies
+        factors = tape.constant(rank * (linear.in_features + linear.out_features) * parts.recipe.weight)
+        return tape.op((), linear.weights * parts.recipe.weight, (factors,), trains=True, kind=WEIGHT_COPY)
+
+    first, last = linears
+    matrix = merged(first)
+    joint = tape.op((x, matrix), n * first.out_features * bytes_each, (x, matrix))
+    size = tape.size(joint) // 2
+    gate, up = tape.op((joint,), size, shares_grad=True), tape.op((joint,), 0)
+    active = tape.op((gate,), size, (joint,))
+    product = tape.op((active, up), size, (active, joint), holds=(x,))
+    matrix = merged(last)
+    return tape.op((product, matrix), n * last.out_features * bytes_each, (product, matrix))
 
 
 def _experts(parts: Parts, x: int) -> int:
@@ -74,7 +107,7 @@ def _experts(parts: Parts, x: int) -> int:
     for _ in range(count):
         part = max(1, spread // count)
         gathered = tape.op((x,), part * hidden * width)
-        out = _dense(parts, gathered, experts, mlp.width, part)
+        out = (_adapted if parts.recipe.adapts_experts else _dense)(parts, gathered, experts, mlp.width, part)
         weighted = tape.op((out, weights), tape.size(out), (out, weights))
         if count == 1:
             total = tape.op((weighted,), n * hidden * width)

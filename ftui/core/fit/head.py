@@ -10,7 +10,8 @@ from ftui.core.fit.shapes import ModelShape
 from ftui.core.fit.tape import LOGITS, WEIGHT_COPY, Tape
 
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
-"""Logits that exist at a time when the loss is chunked: the tile of TRL's chunked log-probabilities."""
+"""Logits that exist at a time when the loss is chunked: the tile of TRL's chunked log-probabilities, which is as wide
+for a smaller vocabulary (trl/kernels/chunked_logprob.py, mm_buf)."""
 
 
 class Head(NamedTuple):
@@ -42,6 +43,10 @@ def head_tape(shape: ModelShape, request: FitRequest, recipe: Recipe, tokens: in
         chunks(tape, normed, shape, request, recipe, tokens, gradient)
     elif request.loss == "fused":
         _fused(tape, normed, shape, recipe, tokens, gradient, logit)
+    elif shape.model_type == "gpt_bigcode" and request.transformers != "5":
+        logits = _logits(tape, normed, shape, recipe, tokens, gradient, logit, keep=False)
+        _shifted(tape, normed, logits, request, recipe, tokens * shape.vocab_size)
+        held = tokens * shape.vocab_size * (4 if recipe.autocast else logit)
     else:
         logits = _logits(tape, normed, shape, recipe, tokens, gradient, logit, keep=request.logits_held)
         _whole(tape, normed, logits, request, tokens * shape.vocab_size, logit)
@@ -102,6 +107,21 @@ def _whole(tape: Tape, normed: int, logits: int, request: FitRequest, elements: 
     tape.op((soft,), 4, kind=LOGITS, holds=(*held, last))
 
 
+def _shifted(tape: Tape, normed: int, logits: int, request: FitRequest, recipe: Recipe, elements: int) -> None:
+    """The loss that GPT-BigCode computed itself before transformers 5: a copy that is shifted, and widened by autocast
+    alone. Its measured runs have the logits beside it until the backward pass is over, in fp32 where accelerate
+    returns them so."""
+    output = tape.constant(elements * (4 if recipe.autocast else tape.size(logits) // elements), LOGITS)
+    shifted = tape.op((logits,), tape.size(logits), kind=LOGITS)
+    wide = tape.op((shifted,), elements * 4, kind=LOGITS) if recipe.autocast else shifted
+    held = (normed, logits, shifted, wide)
+    if request.loss == "inplace":
+        tape.op((wide,), 4, (output,), kind=LOGITS, holds=held)
+        return
+    soft = tape.op((wide,), tape.size(wide), save_output=True, kind=LOGITS, holds=held)
+    tape.op((soft,), 4, (output,), kind=LOGITS, holds=held)
+
+
 def _kept_chunks(
     tape: Tape, normed: int, shape: ModelShape, request: FitRequest, recipe: Recipe, tokens: int, gradient: int
 ) -> None:
@@ -124,21 +144,26 @@ def _kept_chunks(
 def _tiles(
     tape: Tape, normed: int, shape: ModelShape, request: FitRequest, recipe: Recipe, tokens: int, gradient: int
 ) -> None:
-    """A tile of logits at a time, made again in the backward pass; hidden states get their gradient in fp32."""
+    """A tile of logits at a time, made again in the backward pass; hidden states get their gradient in fp32. What the
+    backward pass works with is alive until its results are in their own dtypes."""
     wide = tokens * shape.hidden_size
-    tile = min(tokens, TILE_TOKENS) * min(shape.vocab_size, TILE_VOCABULARY) * recipe.compute
+    tile = min(tokens, TILE_TOKENS) * TILE_VOCABULARY * recipe.compute
+    if recipe.frozen_other != recipe.compute:
+        # The part of the matrix that makes the tile, in the dtype of the arithmetic.
+        tile += min(shape.vocab_size, TILE_VOCABULARY) * shape.embedding_width * recipe.compute
     compact = tape.op((normed,), wide * recipe.norm_out)
+    narrowed = gradient > 0 and recipe.trained == 2
     tape.op(
         (compact,),
         4,
         (compact,),
         kind=LOGITS,
-        workspace=tile + wide * 4,
+        workspace=tile + wide * 4 + (gradient if narrowed else 0),
         forward_workspace=tile,
         workspace_kind=LOGITS,
         grad_bytes=gradient,
         # Summed in fp32, then narrowed.
-        grad_copy=shape.vocab_size * shape.embedding_width * 4 if gradient > 0 and recipe.trained == 2 else 0,
+        grad_copy=shape.vocab_size * shape.embedding_width * 4 if narrowed else 0,
         holds=(normed,),
     )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ftui.core.fit.head import head_tape
+from ftui.core.fit.layer import layer_tape
 from ftui.core.fit.online import generation_phase
-from ftui.core.fit.step import Components, Step
+from ftui.core.fit.parts import Batch
+from ftui.core.fit.step import Components, Step, is_masked, scored_tokens
 from ftui.core.fit.tape import ACTIVATION, GRADIENT, LOGITS, WEIGHT_COPY, Bytes, Played
 
 
@@ -35,7 +38,7 @@ def step_phases(step: Step) -> dict[str, Components]:
             "hidden_states": last_input + head.backward_peak[ACTIVATION],
             "logits": head.backward_peak[LOGITS],
             "weight_copies": kept["weight_copies"] + head.backward_peak[WEIGHT_COPY],
-            "gradients": max(before, head.backward_peak[GRADIENT]),
+            "gradients": before + head.backward_peak[GRADIENT],
         },
         "backward_last_layer": {
             **base,
@@ -65,13 +68,16 @@ def step_phases(step: Step) -> dict[str, Components]:
             "gradients": states.gradients + again,
         }
     if request.task in ("dpo", "kto") and not request.precompute_reference:
+        layer = max(group.played.passing_peak[ACTIVATION] for group in step.layers)
+        # The reference runs its layers, and then its head.
+        in_head = head.passing_peak[LOGITS] + head.passing_peak[ACTIVATION] > layer
         phases["reference_forward"] = {
             **base,
             **kept,
-            "hidden_states": last_input + head.saved[ACTIVATION],
-            "logits": head.saved[LOGITS] + head.passing_peak[LOGITS],
+            "hidden_states": last_input + head.saved[ACTIVATION] + step.stream,
+            "logits": head.saved[LOGITS] + (head.passing_peak[LOGITS] if in_head else 0),
             "weight_copies": kept["weight_copies"] + head.passing_peak[WEIGHT_COPY],
-            "layer": max(group.played.passing_peak[ACTIVATION] for group in step.layers),
+            "layer": head.passing_peak[ACTIVATION] if in_head else layer,
             "gradients": before,
         }
     if request.task in ("grpo", "rloo"):
@@ -140,16 +146,22 @@ def _cached_copies(step: Step) -> int:
 
 
 def _evaluation(step: Step) -> Components:
-    """A forward pass that keeps nothing, over `eval_batch` rows: logits and their fp32 copies, or a layer."""
-    share = (step.request.eval_batch or 1) / step.rows
-    head = step.head_played.passing_peak
-    layer = max(group.played.passing_peak[ACTIVATION] for group in step.layers)
-    logits = int(head[LOGITS] * share)
+    """A forward pass that keeps nothing, over `eval_batch` rows: its head, or a layer."""
+    request, recipe = step.request, step.recipe
+    share = (request.eval_batch or request.micro_batch) / request.micro_batch
+    rows = int(step.rows * share)
+    head = Played(head_tape(step.shape, request, recipe, rows * scored_tokens(request)).tape).passing_peak
+    layer = 0
+    for group in step.layers:
+        batch = Batch(rows, request.seq_len, is_masked(request, group.block.attention.window))
+        tape = layer_tape(group.block, step.shape.hidden_size, batch, recipe)
+        layer = max(layer, sum(Played(tape).passing_peak))
+    in_head = sum(head) > layer
     return {
         **step.resident,
         "inputs": int(input_bytes(step) * share),
-        "hidden_states": int((step.stream + head[ACTIVATION]) * share),
-        "layer": 0 if logits > layer * share else int(layer * share),
-        "logits": logits,
-        "weight_copies": head[WEIGHT_COPY],
+        "hidden_states": int(step.stream * share) + (head[ACTIVATION] if in_head else 0),
+        "layer": 0 if in_head else layer,
+        "logits": head[LOGITS] if in_head else 0,
+        "weight_copies": head[WEIGHT_COPY] if in_head else 0,
     }

@@ -35,6 +35,9 @@ class Recipe(NamedTuple):
     quant: str
     gptq_group: int
     quantises_experts: bool
+    adapts_experts: bool
+    """Whether LoRA reaches routed experts and their router: PEFT then works on a copy of each layer's experts, into
+    which the adapter is merged."""
     loops_experts: bool
     """Whether the experts of a layer run one after another (transformers before 5), not as one grouped product."""
     dequantised: int
@@ -56,11 +59,24 @@ class Recipe(NamedTuple):
 
     def adapts(self, linear: Linear) -> bool:
         """Whether this matrix has a LoRA adapter."""
+        if linear.role in ("expert", "router") and self.adapts_experts:
+            return True
         if "all-linear" in self.targets:
             return linear.role not in ("expert", "router")
         return linear.name in self.targets
 
+    def rank_of(self, linear: Linear) -> int:
+        """LoRA's rank on this matrix: gate and up projections of experts are one, and have twice the rank."""
+        return 2 * self.rank if self.adapts_experts and linear.name == "gate_up_proj" else self.rank
 
+
+_GATED = frozenset({"gate_proj", "up_proj", "down_proj"})
+EXPERT_TARGETS = {
+    **dict.fromkeys(("qwen3_moe", "deepseek_v2", "olmoe", "flex_olmo", "glm4_moe", "ernie4_5_moe"), _GATED),
+    "mixtral": frozenset({"w1", "w2", "w3"}),
+}
+"""Model types whose experts PEFT adapts, when all of these are targets. Source: peft/utils/
+transformers_weight_conversion.py."""
 _BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 
 
@@ -99,13 +115,14 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
         residual=norm,
         stream=low if autocast else norm,
         norm_out=norm,
-        adapter=_BYTES[request.adapter_dtype] if request.adapter_dtype else 4,
+        adapter=_BYTES[adapter_dtype(request)],
         adapter_casts=request.lora_casts or not autocast,
         trained=trained,
         train_base=full,
         quant=quant,
         gptq_group=request.gptq_group,
-        quantises_experts=request.quantize_experts is not False,
+        quantises_experts=_quantises_experts(request),
+        adapts_experts=_adapts_experts(shape, request),
         loops_experts=request.transformers != "5",
         dequantised=low,
         rank=request.lora_rank,
@@ -124,6 +141,11 @@ def quantisation(request: FitRequest) -> str:
     return "nf4-dq" if request.method == "qlora" and request.quant == "none" else request.quant
 
 
+def adapter_dtype(request: FitRequest) -> str:
+    """Unless the request says: as TRL's trainers, bf16 beside quantised weights, and as PEFT otherwise, fp32."""
+    return request.adapter_dtype or ("fp32" if quantisation(request) == "none" else "bf16")
+
+
 def kbit_upcast(request: FitRequest, gpu: Gpu | None = None) -> str:
     """What is raised to fp32 beside quantised weights. Unless the request says: everything in fp16 on a GPU without
     bf16, where a residual stream in fp16 could overflow (peft.prepare_model_for_kbit_training); else nothing."""
@@ -132,6 +154,18 @@ def kbit_upcast(request: FitRequest, gpu: Gpu | None = None) -> str:
     if request.kbit_upcast:
         return request.kbit_upcast
     return "all" if request.precision.startswith("fp16") and (gpu is None or not gpu.bf16) else "none"
+
+
+def _quantises_experts(request: FitRequest) -> bool:
+    """Since transformers 5 experts are one tensor and no linear layers: bitsandbytes leaves them in 16 bit."""
+    return request.transformers != "5" if request.quantize_experts is None else request.quantize_experts
+
+
+def _adapts_experts(shape: ModelShape, request: FitRequest) -> bool:
+    wanted = EXPERT_TARGETS.get(shape.model_type)
+    if request.method == "full" or request.transformers != "5" or wanted is None or not shape.is_moe:
+        return False
+    return "all-linear" in request.lora_targets or wanted <= set(request.lora_targets)
 
 
 def _expands_kv(shape: ModelShape, request: FitRequest, gpu: Gpu | None) -> bool:

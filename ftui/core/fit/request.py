@@ -75,7 +75,8 @@ class FitRequest:
     frozen_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
     """Dtype of frozen 16-bit weights under LoRA; empty: that of `precision` (bf16 for bf16-mixed)."""
     adapter_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
-    """Dtype of LoRA matrices, their gradients and optimizer state; empty: fp32, PEFT's default."""
+    """Dtype of LoRA matrices, their gradients and optimizer state; empty: bf16 beside quantised weights
+    (TRL), else fp32 (PEFT)."""
     lora_casts: bool = True
     """Whether adapted 16-bit layers cast their input to the adapter's dtype under autocast, as PEFT does by itself."""
     quantize_experts: bool | None = None

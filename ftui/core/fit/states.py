@@ -43,12 +43,14 @@ def count_states(shape: ModelShape, request: FitRequest, recipe: Recipe) -> Stat
         block.count * (stored + scales) for block, (stored, scales) in zip(shape.blocks, per_layer, strict=True)
     )
     scales = sum(block.count * scale for block, (_, scale) in zip(shape.blocks, per_layer, strict=True))
-    outside = shape.text_params - sum(block.count * block.params for block in shape.blocks)
+    # A reward model has one row in the place of the output head: its one number for a conversation.
+    params = shape.text_params + (shape.hidden_size - shape.head_params if request.task == "reward" else 0)
+    outside = params - sum(block.count * block.params for block in shape.blocks)
     root = outside * recipe.frozen_other
     weights = layers - scales + root + shape.vision_params * recipe.weight
     adapters, saved = lora_params(shape, recipe), _saved_modules(shape, request)
     if recipe.train_base:
-        trainable, width, largest = shape.text_params, recipe.trained, _largest(shape)
+        trainable, width, largest = params, recipe.trained, _largest(shape)
     else:
         trainable, width, largest = adapters + saved, recipe.adapter, shape.embedding_params if saved else 0
     gradients = trainable * width
@@ -108,15 +110,15 @@ def lora_params(shape: ModelShape, recipe: Recipe) -> int:
     """Trained elements of LoRA: rank x (in + out) for every adapted matrix."""
     if not recipe.targets:
         return 0
-    per_rank = sum(
-        block.count * linear.copies * (linear.in_features + linear.out_features)
+    params = sum(
+        block.count * recipe.rank_of(linear) * linear.copies * (linear.in_features + linear.out_features)
         for block in shape.blocks
         for linear in block.linears
         if recipe.adapts(linear)
     )
     if "lm_head" in recipe.targets:
-        per_rank += shape.vocab_size + shape.embedding_width
-    return recipe.rank * per_rank
+        params += recipe.rank * (shape.vocab_size + shape.embedding_width)
+    return params
 
 
 def _saved_modules(shape: ModelShape, request: FitRequest) -> int:
@@ -168,7 +170,7 @@ def _workspace(request: FitRequest, trainable: int, width: int, largest: int) ->
             # foreach: the square roots of all second moments at once.
             return trainable * width
         case "adafactor":
-            # One matrix at a time: gradient and weight in fp32, the update and its square.
-            return largest * 16
+            # One matrix at a time: the update and the square of the gradient; both of 16-bit numbers in fp32 before.
+            return largest * (8 if width == 4 else 16)
         case _:
             return 0
