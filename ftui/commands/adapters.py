@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ftui.core.events import Event, Phase
+from ftui.commands.phases import teller
 from ftui.core.text import clip, gib, safe
 from ftui.errors import EXIT_NO, EXIT_OK
 
@@ -71,7 +70,7 @@ def _merge(args: argparse.Namespace) -> int:
         density=args.density,
         rank=args.rank,
         out=args.out,
-        hear=_say,
+        hear=teller(),
     )
     if args.json:
         print(json.dumps({"path": str(done.path), "passed": done.passed, "check": done.check}, indent=2))
@@ -88,8 +87,3 @@ def _merge(args: argparse.Namespace) -> int:
         print(f"  next: ftui chat {safe(args.run)} --with {safe(str(done.path))}")
         print(f"        ftui export {safe(args.run)} --adapter {safe(str(done.path))} --to merged")
     return EXIT_OK if done.passed else EXIT_NO
-
-
-def _say(event: Event) -> None:
-    if isinstance(event, Phase):
-        print(f"… {safe(event.name)}: {clip(event.detail, 100)}", file=sys.stderr, flush=True)

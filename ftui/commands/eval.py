@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftui.core.events import Event, Phase
+from ftui.commands.phases import teller
 from ftui.core.text import clip, plural, safe
 from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.files import read_json
@@ -82,12 +82,16 @@ def run(args: argparse.Namespace) -> int:
     if args.lm_eval:
         from ftui.services.lm_eval import run_lm_eval
 
-        run_lm_eval(evaluated, args.lm_eval.split(","), task_folder=args.lm_eval_path, hear=_say)
-    judged, harness = read_json(folder / "eval" / "judge.json"), read_json(folder / "eval" / "lm-eval.json")
+        run_lm_eval(evaluated, args.lm_eval.split(","), task_folder=args.lm_eval_path, hear=teller())
+    from ftui.services.judge import current_judgement
+
+    judged, harness = current_judgement(folder), read_json(folder / "eval" / "lm-eval.json")
     if folder == evaluated.path:
         write_reports(evaluated)
     if args.json:
-        print(json.dumps({**verdict, "path": str(folder / "eval"), "judge": judged, "lm_eval": harness}, indent=2))
+        print(
+            json.dumps({**verdict, "path": str(folder / "eval"), "judge": judged or None, "lm_eval": harness}, indent=2)
+        )
     else:
         _show(verdict, folder, read_samples(folder / "eval" / "samples.jsonl"), args.samples)
         _show_further(evaluated, folder, judged, harness)
@@ -109,7 +113,7 @@ def _score(evaluated: Run, args: argparse.Namespace) -> Path:
         prompted=args.prompted,
         against=[find_run(reference) for reference in args.against],
         adapter=adapter_folder(args.adapter)[1] if args.adapter else None,
-        hear=_say,
+        hear=teller(),
     )
 
 
@@ -122,14 +126,14 @@ def _judge(evaluated: Run, folder: Path, args: argparse.Namespace) -> None:
         pairs, _ = pairs_of(folder, args.judge_rows)
         words = f"{plural(len(pairs), 'held-out prompt')} with both answers go to {safe(endpoint.host)}, twice each"
         print(words, file=sys.stderr, flush=True)
-        judge_by_endpoint(folder, endpoint, args.judge_rows, _say)
+        judge_by_endpoint(folder, endpoint, args.judge_rows, teller())
         return
     from ftui.services.launch import require_training_stack
     from ftui.services.pretrained import resolve_model
 
     require_training_stack()
     model = resolve_model(args.judge, revision=None, progress=lambda words: print(safe(words), file=sys.stderr)).path
-    judge_by_model(evaluated, folder, model, args.judge_rows, _say)
+    judge_by_model(evaluated, folder, model, args.judge_rows, teller())
 
 
 def _show(verdict: dict[str, Any], folder: Path, samples: list[dict[str, Any]], shown: int) -> None:
@@ -159,11 +163,11 @@ def _show(verdict: dict[str, Any], folder: Path, samples: list[dict[str, Any]], 
         print(f"  base       {clip(row['base'], 100)}\n  tuned      {clip(row['tuned'], 100)}")
 
 
-def _show_further(evaluated: Run, folder: Path, judged: Any, harness: Any) -> None:
+def _show_further(evaluated: Run, folder: Path, judged: dict[str, Any], harness: Any) -> None:
     """What people, a judge and the harness say, where they did."""
     from ftui.core.report import harness_lines, judge_lines
 
-    if isinstance(judged, dict):
+    if judged:
         print("\n".join(["", *(f"  {clip(line, 150)}" for line in judge_lines(judged))]))
     if folder == evaluated.path:
         from ftui.commands.rate import result_lines
@@ -174,8 +178,3 @@ def _show_further(evaluated: Run, folder: Path, judged: Any, harness: Any) -> No
             print("\n".join(["", *(f"  {line}" for line in result_lines(people))]))
     if isinstance(harness, dict):
         print("\n".join(["", *(f"  {clip(line, 150)}" for line in harness_lines(harness))]))
-
-
-def _say(event: Event) -> None:
-    if isinstance(event, Phase):
-        print(f"… {safe(event.name.replace('_', ' '))}: {clip(event.detail, 100)}", file=sys.stderr, flush=True)

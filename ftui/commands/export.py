@@ -22,7 +22,7 @@ import json
 import sys
 from pathlib import Path
 
-from ftui.core.events import Event, Phase
+from ftui.commands.phases import teller
 from ftui.core.text import clip, gib, safe
 from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.runs import Run
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     options = {"dtype": args.dtype, "quant": args.quant, "prompts": args.prompts}
     if args.adapter:
         options["adapter"] = str(adapter_folder(args.adapter)[1])
-    done = deliver(exported, args.to, args.out, options, _say, overwrite=args.overwrite)
+    done = deliver(exported, args.to, args.out, options, teller(), overwrite=args.overwrite)
     if args.json:
         whole = {"format": done.format, "path": str(done.path), "passed": done.passed, "check": done.check}
         print(json.dumps({**whole, "next": list(done.next_steps)}, indent=2))
@@ -98,8 +98,3 @@ def _upload(exported: Run, args: argparse.Namespace) -> int:
     url = send(upload, into_existing=args.overwrite)
     print(json.dumps({"repo": upload.repo, "url": url}) if args.json else f"Uploaded: {safe(url)}")
     return EXIT_OK
-
-
-def _say(event: Event) -> None:
-    if isinstance(event, Phase):
-        print(f"… {safe(event.name)}: {clip(event.detail, 100)}", file=sys.stderr, flush=True)

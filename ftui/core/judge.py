@@ -131,12 +131,23 @@ def verdict_of_judge(judge: str, opinions: Sequence[Opinion], failed: int, peopl
         "failed": failed,
         "criteria": {name: asdict(c) for name, c in summary.criteria.items()} if summary else {},
         "consistency": consistency,
+        "opinions": [
+            {"row": o.row, "toward_tuned": dict(o.toward_tuned), "consistent": sorted(o.consistent)} for o in opinions
+        ],
         "reliable": bool(count) and min(consistency.values()) >= TRUSTED_CONSISTENCY,
-        "people": _against_people(opinions, people),
+        "people": against_people(opinions, people),
     }
 
 
-def _against_people(opinions: Sequence[Opinion], people: Sequence[Rating]) -> dict[str, Any]:
+def opinions_of(verdict: Mapping[str, Any]) -> list[Opinion]:
+    """The opinions that a judge's verdict holds."""
+    return [
+        Opinion(int(one["row"]), dict(one["toward_tuned"]), frozenset(one["consistent"]))
+        for one in verdict.get("opinions", [])
+    ]
+
+
+def against_people(opinions: Sequence[Opinion], people: Sequence[Rating]) -> dict[str, Any]:
     """Per criterion: on how many rows both have a say, the share with the same winner, and Krippendorff's alpha."""
     found: dict[str, Any] = {}
     for name in NAMES:

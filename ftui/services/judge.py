@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Event, Phase
-from ftui.core.judge import RUBRIC_VERSION, Opinion, Pair, combine, messages_for, read_reply, verdict_of_judge
+from ftui.core.judge import (
+    RUBRIC_VERSION,
+    Opinion,
+    Pair,
+    against_people,
+    combine,
+    messages_for,
+    opinions_of,
+    read_reply,
+    verdict_of_judge,
+)
 from ftui.errors import FtuiError
 from ftui.services.files import read_json, write_json
 from ftui.services.judge_endpoint import Endpoint, NoAnswer, ask
@@ -126,8 +136,25 @@ def _conclude(
     people = read_ratings(folder, read_samples(folder / "eval" / "samples.jsonl"))
     result = verdict_of_judge(judge, opinions, len(pairs) - len(opinions), people)
     path = folder / "eval" / "judge.json"
-    write_json(path, result)
+    write_json(path, {**result, "answers": answers_digest(folder)})
     return path
+
+
+def current_judgement(folder: Path) -> dict[str, Any]:
+    """What a judge said of the answers that are there now, with people's agreement as it stands now; {} without it."""
+    verdict = read_json(folder / "eval" / "judge.json")
+    if not isinstance(verdict, dict) or verdict.get("answers") != answers_digest(folder):
+        return {}
+    people = read_ratings(folder, read_samples(folder / "eval" / "samples.jsonl"))
+    shown = {name: value for name, value in verdict.items() if name not in ("opinions", "answers")}
+    return {**shown, "people": against_people(opinions_of(verdict), people)}
+
+
+def answers_digest(folder: Path) -> str:
+    """Of the compared answers: a judgement of other answers says nothing about these."""
+    rows = read_samples(folder / "eval" / "samples.jsonl")
+    texts = [[row.get("id"), row.get("base"), row.get("tuned")] for row in rows]
+    return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _reply(endpoint: Endpoint, pair: Pair, tuned_is_b: bool) -> dict[str, int] | str:

@@ -40,6 +40,7 @@ def report_data(run: Run) -> ReportData:
     prediction = read_json(run.path / "fit.json") or {}
     memory = {"predicted_bytes": prediction.get("predicted_allocated_bytes"), "measured_bytes": peak or None}
     samples = read_samples(run.path / "eval" / "samples.jsonl")
+    from ftui.services.judge import current_judgement
     from ftui.services.rating import read_ratings
 
     people = summarize(read_ratings(run.path, samples))
@@ -54,7 +55,7 @@ def report_data(run: Run) -> ReportData:
         environment=read_json(run.path / "environment.json") or {},
         memory=memory,
         people=people.as_json() if people else {},
-        judge=read_json(run.path / "eval" / "judge.json") or {},
+        judge=current_judgement(run.path),
         harness=read_json(run.path / "eval" / "lm-eval.json") or {},
     )
 

@@ -237,3 +237,24 @@ def test_a_judge_that_only_fails_is_given_up_and_what_it_said_is_kept(server: Se
         judge_by_endpoint(folder, endpoint_of(server.url, "m"))
     assert not (folder / "eval" / "judge.json").exists()
     assert len((folder / "eval" / "judge.jsonl").read_text().splitlines()) == 2
+
+
+def test_people_who_rate_later_and_answers_that_change_are_seen(server: Server, tmp_path: Path) -> None:
+    from ftui.core.plan import from_mapping
+    from ftui.services.judge import current_judgement
+    from ftui.services.plans import save_plan
+    from ftui.services.rating import open_session
+    from ftui.services.runs import Run
+
+    server.behave = prefers("golden")
+    folder = scored(tmp_path, 4)
+    judge_by_endpoint(folder, endpoint_of(server.url, "m"))
+    assert current_judgement(folder)["people"] == {}
+    save_plan(from_mapping({"model": {"id": "m"}, "data": {"train": "t"}}), folder / "plan.yaml")
+    session = open_session(Run(folder), "anna")
+    while (item := session.next_item()) is not None:
+        session.rate(item, dict.fromkeys(NAMES, 5 if item.right.startswith("golden") else 1))
+    assert current_judgement(folder)["people"]["accuracy"] == {"rows": 4, "same_winner": 1.0, "alpha": None}
+    samples = folder / "eval" / "samples.jsonl"
+    samples.write_text(samples.read_text().replace("golden 1", "leaden 1"))
+    assert current_judgement(folder) == {}

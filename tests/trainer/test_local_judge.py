@@ -29,4 +29,4 @@ def test_a_local_model_judges_and_is_kept(
     assert len((run.path / "eval" / "judge.jsonl").read_text().splitlines()) == 6
     assert main(["eval", str(run.path), "--judge", str(tiny_model)]) == 1
     assert "both orders" in capsys.readouterr().out
-    assert read_json(run.path / "eval" / "judge.json") == verdict
+    assert len(read_json(run.path / "eval" / "judge.json")["opinions"]) == 3
