@@ -36,6 +36,7 @@ def main() -> int:
         # A library in the middle of its import may wrap what the signal raised, or break over it.
         if not (stop.asked or isinstance(error, Stopped)):
             raise
+        stop.ignore_more()
         emitter.emit(Done(newest_step(folder), "stopped", time.monotonic() - began))
         emitter.flush()
         # Half-imported libraries can hang or crash in their clean-up; there is nothing left to clean up.

@@ -41,10 +41,12 @@ def run_and_report(folder: Path, emitter: Emitter, stop: StopRequest) -> int:
 
         summary = train_stages(job)
     except (Stopped, KeyboardInterrupt):
+        stop.ignore_more()
         return _stopped(folder, emitter, job, began)
     except Exception as error:
         # A stop that arrives while a library is in the middle of something can surface as that library's error.
         if stop.asked:
+            stop.ignore_more()
             return _stopped(folder, emitter, job, began)
         if not isinstance(error, TrainerError):
             with contextlib.suppress(OSError):  # the log may be on the full disk

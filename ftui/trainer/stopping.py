@@ -18,13 +18,21 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.asked = False
+        self._is_installed = False
         self.stepping = False
         """True while the training loop runs and will look at `asked` itself."""
 
     def install(self) -> None:
         """Take SIGTERM and SIGINT; only the main thread may."""
+        self._is_installed = True
         signal.signal(signal.SIGTERM, self._asked)
         signal.signal(signal.SIGINT, self._asked)
+
+    def ignore_more(self) -> None:
+        """Once the stop is under way: whoever asks again (SLURM asks every process, twice) must not cut it off."""
+        if self._is_installed:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self.asked = True

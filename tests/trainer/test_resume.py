@@ -167,6 +167,19 @@ def test_a_signal_while_importing_or_loading_ends_at_once(
     assert "Traceback" not in (run / "logs" / "trainer.log").read_text()
 
 
+def test_asking_many_times_is_asking_once(make_run: MakeRun) -> None:
+    run = make_run(chat_rows(40, 1))
+    process = start(run)
+    while not (run / "events" / "trainer.jsonl").exists():
+        time.sleep(0.005)
+    time.sleep(0.5)
+    while process.poll() is None:
+        process.terminate()
+        time.sleep(0.02)
+    assert process.returncode == 75
+    assert len(events_of(run, Done)) == 1
+
+
 def test_a_signal_while_importing_names_the_checkpoint_that_is_there(make_run: MakeRun) -> None:
     run = make_run(chat_rows(40, 1))
     (run / "checkpoints" / "step-30").mkdir()
