@@ -167,6 +167,7 @@ def test_a_signal_while_importing_or_loading_ends_at_once(
     assert "Traceback" not in (run / "logs" / "trainer.log").read_text()
 
 
+@pytest.mark.slow
 def test_asking_many_times_is_asking_once(make_run: MakeRun) -> None:
     run = make_run(chat_rows(40, 1))
     process = start(run)
@@ -180,6 +181,7 @@ def test_asking_many_times_is_asking_once(make_run: MakeRun) -> None:
     assert len(events_of(run, Done)) == 1
 
 
+@pytest.mark.slow
 def test_a_signal_while_importing_names_the_checkpoint_that_is_there(make_run: MakeRun) -> None:
     run = make_run(chat_rows(40, 1))
     (run / "checkpoints" / "step-30").mkdir()
