@@ -6,6 +6,7 @@ second, takes requests (stop, pause) from files, and notices hangs, crashes, OOM
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -18,6 +19,7 @@ from typing import Any
 from ftui.core.events import Alert, Attempt, Failed, Phase
 from ftui.core.plan import Plan
 from ftui.core.recovery import Decision, Ending, decide_next
+from ftui.errors import FtuiError
 from ftui.services import alerts, space
 from ftui.services.attempt import exit_words, kill_leftovers, open_gate, refuse_gate, spawn_gated, trainer_command
 from ftui.services.files import read_json, write_json
@@ -273,6 +275,11 @@ class Supervisor:
         )
         if decision.status in ("finished", "failed"):
             alerts.send(self.plan, self.run, decision.status, decision.reason or decision.status)
+        if decision.status == "finished" and self.run.verdict_file.exists():
+            from ftui.services.report import write_reports
+
+            with contextlib.suppress(OSError, FtuiError):  # `ftui eval` writes it again
+                write_reports(self.run)
         return decision.status
 
 
