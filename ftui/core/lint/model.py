@@ -139,6 +139,7 @@ class Row:
     operators, control bytes and every byte beyond ASCII are in it.
     plain: True where the row is nothing but messages, each with one of the roles system, user and assistant and a text:
     most rows are, and rules about keys, types, roles and tools can pass them by. False says nothing.
+    tidy: True where the row is plain, and no text is empty or begins or ends with white space. False says nothing.
     """
 
     __slots__ = (
@@ -155,6 +156,7 @@ class Row:
         "plain",
         "rejected",
         "signs",
+        "tidy",
         "tools",
         "turns",
     )
@@ -189,7 +191,7 @@ class Row:
         self._lower: str | None = None
         self.marks = marks_of(self.joined)
         self.signs = self.marks.translate(None, ORDINARY)
-        self.plain = False
+        self.plain = self.tidy = False
 
     @property
     def lower(self) -> str:

@@ -250,7 +250,11 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         prompt = turns[0].text
     else:
         prompt = row.joined[: -len(answer) - 1] if start and one_answer and row.plain else prompt_text(row)
-    prompt_digest, answer_digest = _digest(prompt), _digest(answer)
+    try:
+        prompt_digest = blake2b(prompt.encode(), digest_size=8).digest()
+        answer_digest = blake2b(answer.encode(), digest_size=8).digest()
+    except UnicodeEncodeError:
+        prompt_digest, answer_digest = _digest(prompt), _digest(answer)
     if one_answer and row.plain:  # as `_content_key`, which costs a call
         before = _BYTES[start if start < 256 else 255] + (b"s" if turns[0].role == "system" else b"u")
         totals.contents += prompt_digest[:4] + answer_digest[:4] + prompt_digest[4:] + answer_digest[4:6] + before

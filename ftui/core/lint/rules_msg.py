@@ -54,11 +54,8 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     if not row.conversation:
         _check_columns(row, report)
         return
-    if row.plain and "" not in (texts := [turn.text for turn in row.turns]) and not any(map(str.isspace, texts)):
-        roles = [turn.role for turn in row.turns]
-    else:
-        roles = _roles(row, report)
-    for code, index, text in _structure(tuple(roles), row.format.kind):
+    roles = tuple([turn.role for turn in row.turns] if row.tidy else _roles(row, report))
+    for code, index, text in _structure(roles, row.format.kind):
         place = row.turns[index].pointer
         report(code, place, text, text=row.turns[index].text)
     if roles:

@@ -360,7 +360,7 @@ def _check_vendor(turn: Turn, prompt: str, report: Reporter) -> None:
 
 
 def _check_prompts(row: Row, signs: bool, report: Reporter) -> None:
-    has_link = b"://" in row.marks
+    has_link = bool(row.signs) and b"://" in row.marks
     asked = [turn for turn in row.turns if turn.role == "user"]
     alone = len(asked) == 1
     for turn in asked:

@@ -63,10 +63,11 @@ def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
         _check_signs(signs, row, report, context)
     if b":" in marks and _LABEL_MARKS.search(marks) and row.format.kind != "text":
         _check_template_text(row, report)
-    for turn in row.turns:
-        text = turn.text
-        if text.strip() != text and not text.isspace():
-            _edges(turn, row, report)
+    if not row.tidy:
+        for turn in row.turns:
+            text = turn.text
+            if text.strip() != text and not text.isspace():
+                _edges(turn, row, report)
     if b"\n\n" in marks and _BLANK_LINES.search(row.joined):
         _check_blank_lines(row, report)
 

@@ -97,6 +97,7 @@ def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Forma
     turns: list[Turn] = []
     texts: list[str] = []
     start = -1
+    tidy = True
     for message in messages:
         if type(message) is not dict or len(message) != 2:
             return None
@@ -106,6 +107,8 @@ def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Forma
         role = PLAIN_ROLES[said_by]
         if start < 0 and role == "assistant":
             start = len(turns)
+        if not text or text[0].isspace() or text[-1].isspace():
+            tidy = False
         turns.append(Turn(role, text, _PLACES[len(turns)], message))
         texts.append(text)
     row = Row.__new__(Row)
@@ -114,6 +117,7 @@ def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Forma
     row.rejected = ()
     row.tools = row.label = row._lower = None
     row.conversation = row.plain = True
+    row.tidy = tidy
     row.joined = "\n".join(texts)
     row.marks = marks = marks_of(row.joined)
     row.signs = marks.translate(None, ORDINARY)
