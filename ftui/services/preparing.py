@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -53,8 +54,10 @@ def prepare_data(run: Run, is_asked_to_end: Callable[[], bool]) -> None:
     finally:
         os.close(lock)
     if child.returncode:
-        if not space.has_room(run.path, space.RESERVE_BYTES):
-            raise OSError(28, "No space left on device", str(run.path / "data"))
+        said = next((number for number in space.DISK_ERRORS if os.strerror(number) in words), None)
+        if said is not None or not space.has_room(run.path, space.RESERVE_BYTES):
+            number = said or errno.ENOSPC
+            raise OSError(number, os.strerror(number), str(run.path / "data"))
         title, _, message = (words.splitlines() or ["The data could not be prepared"])[-1].partition(": ")
         raise FtuiError(title, message)
 
