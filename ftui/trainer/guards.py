@@ -29,7 +29,7 @@ def refuse_bad_loss(loss: torch.Tensor, step: int, rows: list[int]) -> None:
 
 def refuse_bad_gradient(norm: Any, step: int, rows: list[int]) -> None:
     """Raise (reason nan) where the gradient's norm is not finite; the weights have not been touched by it yet."""
-    value = float(norm)
+    value = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
     if not math.isfinite(value):
         raise _not_a_number("gradient norm", value, step, rows)
 
@@ -46,7 +46,7 @@ def refuse_no_gradient(model: Any, step: int, task: str) -> None:
     # Sharded optimizers keep gradients elsewhere; then there is nothing to see here.
     if any(hasattr(p, "ds_id") for _, p in trainable):
         return
-    if all(p.grad is None or (task not in ONLINE and not p.grad.any()) for _, p in trainable):
+    if not any(_has_gradient(p, allow_zero=task in ONLINE) for _, p in trainable):
         names = ", ".join(name for name, _ in trainable[:3])
         raise TrainerError(
             "No gradient arrives",
@@ -54,6 +54,14 @@ def refuse_no_gradient(model: Any, step: int, task: str) -> None:
             "Is the loss mask empty, or the adapter on modules that the loss does not depend on?",
             step=step,
         )
+
+
+def _has_gradient(parameter: Any, allow_zero: bool) -> bool:
+    gradient = parameter.grad
+    if gradient is None or allow_zero:
+        return gradient is not None
+    # Of a shared tensor each process looks at its own part: a question to all would need all to ask it.
+    return bool((gradient.to_local() if hasattr(gradient, "to_local") else gradient).any())
 
 
 def refuse_hopeless(progress: Progress, step: int, rows: list[int], job: Job) -> None:

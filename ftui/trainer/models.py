@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def attention_of(plan: Plan) -> str:
     if asked == "flash" or (asked == "auto" and can_flash):
         return "flash_attention_2"
     return "eager" if asked == "eager" else "sdpa"
+
+
+def device_map_of(plan: Plan) -> dict[str, int] | None:
+    """The GPU of this process for the whole model; None where several share it, and each takes its part later.
+
+    The process is bound to its GPU here: the library does that later, when every process had loaded onto the first.
+    """
+    import torch
+
+    index = int(os.environ.get("LOCAL_RANK", "0"))
+    torch.cuda.set_device(index)
+    return {"": index} if plan.train.sharding in ("none", "ddp") else None
 
 
 def kernels_of(plan: Plan, folder: str) -> str:
@@ -134,7 +147,7 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
     if (quantisation := quantisation_of(plan)) is not None:
         settings["quantization_config"] = quantisation
     if torch.cuda.is_available():
-        settings["device_map"] = {"": torch.cuda.current_device()} if plan.train.sharding in ("none", "ddp") else None
+        settings["device_map"] = device_map_of(plan)
     loader: Any = AutoModelForCausalLM
     if kind == "reward":
         loader = AutoModelForSequenceClassification

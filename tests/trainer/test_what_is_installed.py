@@ -120,3 +120,13 @@ def test_ligers_kernels_where_they_are_and_know_the_model(monkeypatch: pytest.Mo
     assert models.kernels_of(plan(), folder) == "torch"
     with pytest.raises(TrainerError, match="do not know llama"):
         models.kernels_of(plan(train__kernels="liger"), folder)
+
+
+def test_each_process_loads_onto_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[int] = []
+    monkeypatch.setattr(torch.cuda, "set_device", bound.append)
+    assert models.device_map_of(plan()) == {"": 0}
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert models.device_map_of(plan(train__gpus=4, train__sharding="ddp")) == {"": 3}
+    assert models.device_map_of(plan(train__gpus=4, train__sharding="fsdp")) is None
+    assert bound == [0, 3, 3]
