@@ -41,7 +41,10 @@ def test_a_full_disk_is_told_as_one(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_a_request_ends_it_and_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sign = tmp_path / "pid"
-    code = f"import os, time; open({str(sign)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    code = (
+        f"import os, time; from pathlib import Path; Path({str(sign) + '.new'!r}).write_text(str(os.getpid()));"
+        f"os.rename({str(sign) + '.new'!r}, {str(sign)!r}); time.sleep(600)"
+    )
     stand_in(monkeypatch, tmp_path, code)
     began = time.monotonic()
     preparing.prepare_data(make_run(["ok"]), sign.exists)
