@@ -94,3 +94,27 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(make_run: MakeRun, tmp
     failed = events_of(run, Failed)
     assert len(failed) == 1 and failed[0].reason == "nan" and "process 1" in failed[0].message
     assert isinstance(events_of(run)[-1], Failed)
+
+
+@pytest.mark.slow
+def test_two_nodes_meet_by_rendezvous_and_train_as_one(make_run: MakeRun) -> None:
+    """What a multi-node job file starts on each node: torchrun's agents, here two on one machine."""
+    import socket
+
+    settings = {"train.max_steps": 4, "train.micro_batch": 2}
+    one = make_run(chat_rows(60, 1), name="one", **settings, **{"train.accumulation": 4})
+    two = make_run(chat_rows(60, 1), name="two", **settings, **{"train.accumulation": 2}, **TWO)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-P", "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=0",
+        "--rdzv-id=7", "--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "-m", "ftui.trainer", str(two),
+    ]  # fmt: skip
+    with (two / "logs" / "trainer.log").open("ab") as log:
+        agents = [subprocess.Popen(command, stdout=log, stderr=log, cwd=two, start_new_session=True) for _ in range(2)]
+    assert train(one) == 0
+    assert [finish(two, agent) for agent in agents] == [0, 0], (two / "logs" / "trainer.log").read_text()[-3000:]
+    alone, together = ([event.metrics["loss"] for event in events_of(run, Step)] for run in (one, two))
+    assert together == pytest.approx(alone, rel=1e-4)
+    assert sum(isinstance(event, Done) for event in events_of(two)) == 1
