@@ -18,6 +18,7 @@ from textual.binding import Binding
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
 
 from ftui.errors import FtuiError
 from ftui.tui.glyphs import ASCII, UNICODE, AsciiFilter, wants_ascii
@@ -151,6 +152,8 @@ class FtuiApp(App[int]):
         yield SystemCommand("Screenshot", "Write this screen as an SVG file", self.deliver_screenshot)
 
     def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, WorkerFailed) and _is_left_behind():
+            return
         # Textual would print a traceback with local variables, and they may hold the user's data.
         self.crash = self.crash or error
         if self._exception is None:
@@ -158,6 +161,15 @@ class FtuiApp(App[int]):
             self._exception_event.set()
         self._return_code = 1
         self._close_messages_no_wait()
+
+
+def _is_left_behind() -> bool:
+    """Whether the present worker belongs to a screen that was left: what it wanted to show has no place any more."""
+    try:
+        node = get_current_worker().node
+    except NoActiveWorker:
+        return False
+    return not node.is_attached or node._pruning or not node.is_running
 
 
 def run_watch(

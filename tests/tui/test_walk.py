@@ -246,3 +246,25 @@ async def test_f_shows_whether_the_plan_fits_and_enter_takes_the_recipe(
         assert plan["train"]["micro_batch"] == 8 and plan["train"]["accumulation"] == 2
         assert plan["method"]["technique"] == "qlora"
         assert {"train.micro_batch", "train.accumulation", "method.technique"} <= set(changed)
+
+
+async def test_what_comes_after_a_screen_was_left_is_dropped(started: list[tuple[str, ...]]) -> None:
+    """A worker that still wants to show something on a screen that is being taken down is no crash."""
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.wizard.state.data_file = "/data/tickets.jsonl"
+        app.wizard.open("data")
+        await settle(pilot)
+        left = app.screen
+
+        async def late() -> None:
+            left.query_one("#gone")
+
+        worker = left.run_worker(late(), start=False)
+        app.wizard.open("model")
+        while not left._pruning:
+            await pilot.pause(0.01)
+        worker._start(app)
+        await pilot.pause(0.3)
+        assert app.crash is None and isinstance(app.screen, ModelScreen)
