@@ -7,7 +7,8 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from ftui.core.text import clip
@@ -17,11 +18,12 @@ _LONGEST_ANSWER_BYTES = 64 << 20
 _PATIENCE_SECONDS = 2.0
 
 
-async def ask(*arguments: str, module: str = "ftui") -> Any:
+async def ask(*arguments: str, module: str = "ftui", hear: Callable[[str], None] | None = None) -> Any:
     """The JSON that `ftui ARGUMENTS --json` prints. Raises FtuiError with the command's own words where it cannot.
 
-    module: another module of ours that takes --json. The child dies with the caller: a screen that is left kills what
-    it asked.
+    module: another module of ours that takes --json. hear: is given each line of its talk on stderr as it comes. The
+    child dies with the caller: a screen that is left kills what it asked, or where it listens, interrupts it, so that
+    it leaves nothing half-written behind.
     """
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -36,9 +38,11 @@ async def ask(*arguments: str, module: str = "ftui") -> Any:
         limit=_LONGEST_ANSWER_BYTES,
     )
     try:
-        output, complaints = await child.communicate()
+        output, complaints = await (child.communicate() if hear is None else _heard(child, hear))
     finally:
-        if child.returncode is None:
+        if child.returncode is None and hear is not None:
+            await _end(child)
+        elif child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
     try:
@@ -47,6 +51,21 @@ async def ask(*arguments: str, module: str = "ftui") -> Any:
     except ValueError:
         pass
     raise _as_error(complaints.decode("utf-8", "replace"), child.returncode or EXIT_COULD_NOT, arguments[0])
+
+
+async def _heard(child: asyncio.subprocess.Process, hear: Callable[[str], None]) -> tuple[bytes, bytes]:
+    assert child.stdout is not None and child.stderr is not None
+    reading = asyncio.create_task(child.stdout.read())
+    said: deque[bytes] = deque(maxlen=200)
+    try:
+        async for line in child.stderr:
+            said.append(line)
+            hear(line.decode("utf-8", "replace").rstrip("\n"))
+        output = await reading
+    finally:
+        reading.cancel()
+    await child.wait()
+    return output, b"".join(said)
 
 
 async def listen(*arguments: str, module: str = "ftui") -> AsyncGenerator[dict[str, Any], None]:

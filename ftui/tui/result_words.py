@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ftui.core.evaluate import LOWER_IS_BETTER
-from ftui.core.text import safe
+from ftui.core.rating import RatingSummary
+from ftui.core.report import figures, people_lines
+from ftui.core.text import clip, safe
 from ftui.tui.glyphs import Glyphs
 from ftui.tui.widgets.lines import Row
 
 TITLES = {"SHIP": ("SHIP IT", "ok"), "DONT_SHIP": ("DON'T SHIP IT", "fail"), "INCONCLUSIVE": ("INCONCLUSIVE", "warn")}
-MOST_SAMPLES = 20
+_NEITHER = ("answer_tokens", "length", "refusal")
+"""Metrics of which neither more nor less is better by itself."""
 
 
 def verdict_rows(verdict: Mapping[str, Any], status: str, reason: str, glyphs: Glyphs) -> list[Row]:
@@ -38,61 +42,124 @@ def _without_verdict(status: str, reason: str, glyphs: Glyphs) -> list[Row]:
     return [((f"The run is {status}: the verdict comes at its end.", "dim"),)]
 
 
-def metric_rows(verdict: Mapping[str, Any]) -> list[Row]:
-    """One metric a row: base, tuned, change with its interval, on how many rows; the primary one first."""
+def metric_rows(verdict: Mapping[str, Any], width: int) -> list[Row]:
+    """One metric a row: base, tuned, change with its interval, on how many rows; the one that decides first."""
     metrics = verdict.get("metrics")
     if not isinstance(metrics, Mapping) or not metrics:
         return []
     primary = verdict.get("primary")
-    names = sorted(metrics, key=lambda name: (name != primary, name))
-    width = min(26, max(len(safe(str(name))) for name in names))
-    rows: list[Row] = [((f"{'':<{width}} {'base':>8} {'tuned':>8} {'change':>8}  95 % of the time    rows", "dim"),)]
+    names = sorted(metrics, key=lambda name: (name != primary, str(name)))
+    cells = min(20 if width < 90 else 30, max(len(safe(str(name))) for name in names) + 2)
+    rows: list[Row] = [((f"{'':<{cells}} {'base':>7} {'tuned':>7} {'change':>7}  {'95 % interval':<15} rows", "dim"),)]
     for name in names:
         m = metrics[name]
         if not isinstance(m, Mapping):
             continue
         delta = _number(m.get("delta"))
         better = (delta < 0) if name in LOWER_IS_BETTER else (delta > 0)
-        look = "ok" if better else "fail" if delta else "dim"
-        word = "better" if better else "worse" if delta else "same"
+        look = "dim" if name in _NEITHER or not delta else "ok" if better else "fail"
+        word = "" if name in _NEITHER else "same" if not delta else "better" if better else "worse"
         interval = f"{_number(m.get('ci_low')):+.2f} to {_number(m.get('ci_high')):+.2f}"
+        shown = ("* " if name == primary else "  ") + clip(str(name).replace("_", " "), cells - 2)
         rows.append(
             (
-                (f"{safe(str(name)).replace('_', ' ')[:width]:<{width}} ", "strong" if name == primary else "text"),
-                (f"{_number(m.get('base')):>8.3f} {_number(m.get('tuned')):>8.3f} ", "text"),
-                (f"{delta:>+8.3f}", look),
-                (f"  {interval:<18} {m.get('n', 0)!s:>5}  ", "dim"),
+                (f"{shown:<{cells}} ", "strong" if name == primary else "text"),
+                (f"{_figure(m.get('base')):>7} {_figure(m.get('tuned')):>7} ", "text"),
+                (f"{delta:>+7.3f}", look),
+                (f"  {interval:<15} {clip(str(m.get('n', 0)), 6):>4} ", "dim"),
                 (word, look),
             )
         )
-    forgetting = verdict.get("forgetting")
-    if isinstance(forgetting, int | float):
-        said = "rose" if forgetting > 0 else "fell"
-        rows.append(((f"General ability: the loss on general text {said} by {abs(forgetting):.1%}.", "text"),))
+    if primary in metrics:
+        rows.append((("* decides", "dim"),))
     return rows
 
 
-def forgotten_rows(verdict: Mapping[str, Any]) -> list[Row]:
-    """What was forgotten, where the run kept examples of it."""
-    return [((f"  {safe(str(item))}", "dim"),) for item in _list(verdict.get("forgotten"))[:5]]
+def figure_rows(verdict: Mapping[str, Any]) -> list[Row]:
+    """The figures that are no row of the table, a sentence each."""
+    try:
+        said = figures(verdict)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return []  # a verdict of another version, or of nobody's
+    return [((safe(line), "text"),) for line in said]
 
 
-def sample_rows(samples: Sequence[Mapping[str, Any]], glyphs: Glyphs) -> list[Row]:
-    """Held-out prompts with both answers; those that changed most come first."""
+def wrong_rows(verdict: Mapping[str, Any]) -> list[Row]:
+    """What was wrong with answers, grouped, for both models."""
+    groups = [group for group in _list(verdict.get("groups")) if isinstance(group, Mapping)]
+    if not groups:
+        return []
+    head: Row = ((f"{'what was wrong with answers':<44} {'base':>6} {'tuned':>6}", "dim"),)
+    return [
+        head,
+        *(
+            (
+                (f"{clip(str(group.get('reason', '')), 44):<44} ", "text"),
+                (f"{clip(str(group.get('base', '')), 6):>6} {clip(str(group.get('tuned', '')), 6):>6}", "strong"),
+            )
+            for group in groups[:12]
+        ),
+    ]
 
-    def gain(sample: Mapping[str, Any]) -> float:
-        return _number(sample.get("tuned_score")) - _number(sample.get("base_score"))
 
-    rows: list[Row] = []
-    for sample in sorted(samples, key=lambda s: -abs(gain(s)))[:MOST_SAMPLES]:
-        for name, look in (("prompt", "text"), ("base", "dim"), ("tuned", "strong"), ("reference", "dim")):
-            text = sample.get(name)
-            if isinstance(text, str) and text:
-                lines = safe(text, newlines=True, tabs=True).split("\n")
-                rows.append(((f"{name:<10}", "accent"), (lines[0], look)))
-                rows += [((" " * 10, "text"), (line, look)) for line in lines[1:30]]
-        rows.append((("", "text"),))
+def people_rows(people: RatingSummary | None) -> list[Row]:
+    """What raters said; nothing where nobody rated."""
+    return [((safe(line), "text"),) for line in people_lines(people.as_json())] if people else []
+
+
+def forgetting_rows(verdict: Mapping[str, Any], glyphs: Glyphs) -> list[Row]:
+    """How general ability fared, and the general texts that became less likely."""
+    change = verdict.get("forgetting")
+    items = [item for item in _list(verdict.get("forgotten")) if isinstance(item, Mapping)]
+    if not _is_number(change):
+        why = "The plan had no probe of general ability, or the run has no verdict yet."
+        return [(("Not known. ", "warn"), (why, "text"))]
+    rose = _number(change) > 0
+    said = next((str(why) for why in _list(verdict.get("reasons")) if "general" in str(why)), "")
+    hurt = verdict.get("verdict") == "DONT_SHIP" and "not" in said
+    rows: list[Row] = [
+        (
+            (f"{glyphs.bad if hurt else glyphs.good} ", "fail" if hurt else "ok"),
+            (f"The loss on general text {'rose' if rose else 'fell'} by {abs(_number(change)):.1%}.", "strong"),
+        )
+    ]
+    if said:
+        rows.append(((safe(said), "text"),))
+    if items:
+        rows += [(("", "text"),), (("General texts that became less likely, the worst first:", "accent"),)]
+    for item in items:
+        figures_said = f"{_figure(item.get('base'))} -> {_figure(item.get('tuned'))}  "
+        rows.append(((figures_said, "strong"), (clip(_spoken(item.get("text")), 400), "text")))
     return rows
+
+
+def _spoken(text: Any) -> str:
+    """What is said in a row that is kept as JSON; the text itself where it is none."""
+    try:
+        messages = json.loads(text)["messages"]
+        return "  >  ".join(str(message["content"]) for message in messages)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return str(text or "")
+
+
+def hint_rows(verdict: Mapping[str, Any], status: str, samples: bool) -> list[Row]:
+    """Which key to press next, by what the verdict says."""
+    if status in ("failed", "interrupted"):
+        return [
+            (("w", "accent"), (" shows its curves and its log; ", "text"), ("4", "accent"), (" how to resume", "text"))
+        ]
+    if status != "finished":
+        return []
+    hints = [("t", "talk to base and tuned side by side")] if verdict.get("verdict") else []
+    if samples:
+        hints.append(("2", "read what changed, row by row"))
+    if verdict.get("verdict") == "SHIP":
+        hints += [("r", "rate answers blind: a person's word beside the metrics"), ("x", "take the model with you")]
+    elif verdict.get("verdict") == "DONT_SHIP":
+        hints += [("3", "see what was forgotten"), ("v", "compare with another run")]
+    elif verdict.get("verdict") == "INCONCLUSIVE":
+        hints += [("r", "rate answers blind: a person may see what the metric does not"), ("v", "compare with a run")]
+    return [((f"{key}  ", "accent"), (words, "text")) for key, words in hints]
 
 
 def place_rows(run: Path) -> list[Row]:
@@ -132,6 +199,14 @@ def next_rows(run: Path, verdict: Mapping[str, Any], status: str) -> list[Row]:
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3f}" if _is_number(value) else "-"
 
 
 def _list(value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A whole row of a dataset in the user's own editor."""
+"""A text, or a whole row of a dataset, in the user's own editor."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from ftui.errors import FtuiError
 from ftui.services.scratch import scratch_file
 
 
-def edited_row(app: App[Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row as it stands once $VISUAL or $EDITOR (or vi) is left. FtuiError where it is no row any more."""
+def text_from_editor(app: App[Any], name: str, text: str) -> str:
+    """The text as it stands once $VISUAL or $EDITOR (or vi) is left. FtuiError where that cannot be started."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     try:
-        with scratch_file("row.json", _written(row)) as path:
+        with scratch_file(name, text) as path:
             with app.suspend():
                 subprocess.run([*editor, str(path)], check=False)
-            edited = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+            return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise FtuiError(f"{editor[0]} could not be started", error.strerror or str(error), "Set EDITOR.") from None
+
+
+def edited_row(app: App[Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row after it was edited. FtuiError where it is no row any more."""
+    text = text_from_editor(app, "row.json", _written(row))
+    try:
+        edited = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FtuiError("Nothing was changed", f"that is not JSON any more ({error})") from None
     if not isinstance(edited, dict):

@@ -226,7 +226,9 @@ async def test_a_disk_that_refuses_is_said_and_the_row_stays(rows: Path, monkeyp
         assert "cannot be saved" in last_notice(app) and "Question 0" in shown_text(app)
 
 
-@pytest.mark.parametrize(("text", "size"), [(NASTY, (60, 18)), (NASTY, (120, 40)), (LONG, (80, 24))])
+@pytest.mark.parametrize(
+    ("text", "size"), [(NASTY, (60, 18)), (NASTY, (120, 40)), (LONG, (80, 24))], ids=["60", "120", "long-80"]
+)
 async def test_hostile_rows(tmp_path: Path, text: str, size: tuple[int, int]) -> None:
     file = tmp_path / "rows.jsonl"
     rows = [chat(text, text), {text[:200]: text, "prompt": text, "completion": text}, {"text": [text, {text[:9]: 1}]}]

@@ -314,7 +314,7 @@ async def test_starting_opens_the_dashboard_and_then_the_result(
         await settle(pilot)
         assert isinstance(app.screen, ResultScreen)
         text = shown_text(app)
-        assert "SHIP IT" in text and "+0.86 to +0.98" in text and f"ftui chat {run.name}" in text
+        assert "SHIP IT" in text and "+0.86 to +0.98" in text and "talk to base and tuned" in text
         assert load_draft() is None
         await pilot.press("q")
         await settle(pilot)

@@ -21,13 +21,13 @@ class PickRunDialog(Dialog[Path | None]):
 
     BINDINGS = [Binding("escape", "cancel", "Cancel", id="pick.cancel")]
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(self, taken: set[str], question: str = "Lay which run over this one?") -> None:
         super().__init__()
-        self._taken = taken
+        self._taken, self._question = taken, question
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Plain("Lay which run over this one?", id="question")
+            yield Plain(self._question, id="question")
             yield OptionList(id="runs", markup=False)
             yield Plain("", id="explanation")
 

@@ -1,4 +1,4 @@
-"""The result stage: is the tuned model better, what did it cost, where does everything lie, what comes next."""
+"""The result: is the tuned model better, what changed, what was forgotten, and what comes next."""
 
 from __future__ import annotations
 
@@ -6,78 +6,75 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from ftui.core.text import clip
 from ftui.services.runs import Run
-from ftui.tui import result_words
-from ftui.tui.run_feed import RunFeed
-from ftui.tui.screens.base import Plain
+from ftui.tui.screens.base import FtuiScreen
+from ftui.tui.screens.run_actions import RUN_KEYS, RunActions
 from ftui.tui.screens.stage import StageScreen
-from ftui.tui.widgets.lines import Row
-from ftui.tui.widgets.text_pane import as_content
+from ftui.tui.widgets.lines import Lines
+from ftui.tui.widgets.result_view import PAGES, ROWS, ResultView
 
-REFRESH_SECONDS = 2.0
-_MOST_SAMPLE_BYTES = 4 << 20
+_KEYS = [
+    *RUN_KEYS,
+    Binding("w", "watch", "Curves", id="result.watch", tooltip="The dashboard of this run"),
+    Binding("q", "finish", "Leave", id="result.finish", tooltip="To where you came from"),
+    Binding("f", "kind", "Other rows", show=False, id="result.kind", tooltip="Changed most, better, worse, all"),
+    Binding("c", "copy", "Copy this page", show=False, id="result.copy"),
+    *(Binding(str(n), f"page({n})", title, show=False, id=f"result.page{n}") for n, title in enumerate(PAGES, start=1)),
+]
 
 
-class ResultScreen(StageScreen):
-    """Reads the run's files; while the run goes on, it looks again."""
+class ResultActions(RunActions):
+    """What both result screens do."""
+
+    def chosen_run(self) -> Run | None:
+        return self._view.run
+
+    @property
+    def _view(self) -> ResultView:
+        assert isinstance(self, FtuiScreen)
+        return self.query_one(ResultView)
+
+    def action_page(self, page: int) -> None:
+        self._view.turn_to(page)
+
+    def action_kind(self) -> None:
+        if self._view.page != ROWS:
+            self._view.turn_to(ROWS)
+        else:
+            self._view.next_kind()
+
+    def action_watch(self) -> None:
+        assert isinstance(self, FtuiScreen)
+        self.ftui.open_run(self._view.run.path)
+
+    def action_copy(self) -> None:
+        assert isinstance(self, FtuiScreen)
+        name = PAGES[self._view.page - 1].lower()
+        self.copy_out(self._view.plain, self._view.run.name, f"result-{name}.txt")
+
+
+class ResultScreen(ResultActions, StageScreen):
+    """The wizard's last stage."""
 
     STAGE = "result"
     HELP_TITLE = "Result"
+    CSS_PATH = ["../styles/stage.tcss", "../styles/result.tcss"]
     BINDINGS = [
-        Binding("w", "watch", "Curves", id="result.watch", tooltip="The dashboard of this run"),
-        Binding("c", "copy", "Copy", id="result.copy", tooltip="All of this, as text"),
-        Binding("q", "finish", "Leave", id="result.finish", tooltip="To the list of runs"),
+        *_KEYS,
+        Binding("ctrl+n", "finish", "Leave", show=False, id="result.next"),
+        Binding("escape", "back", "Back", show=False, id="result.back"),
     ]
 
     def compose_stage(self) -> Iterator[Widget]:
-        with VerticalScroll(id="result"):
-            for name in ("verdict", "metrics", "next", "places", "samples"):
-                yield Plain("", id=name)
+        yield ResultView(Run(Path(self.state.run_path)), self.ftui.glyphs)
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.run = Run(Path(self.state.run_path))
-        self.tell(f"What came of {clip(self.run.name, 60)}")
-        self._plain: list[str] = []
-        self.query_one("#result").focus()
-        self._look()
-        self.set_interval(REFRESH_SECONDS, self._look)
-
-    def _look(self) -> None:
-        feed = RunFeed(self.run)
-        feed.look(force=True)
-        glyphs, verdict = self.ftui.glyphs, feed.verdict
-        parts: list[tuple[str, str, list[Row]]] = [
-            ("verdict", "", result_words.verdict_rows(verdict, feed.state.status, feed.state.reason, glyphs)),
-            (
-                "metrics",
-                "Base against tuned",
-                [*result_words.metric_rows(verdict), *result_words.forgotten_rows(verdict)],
-            ),
-            ("next", "What to type next", result_words.next_rows(self.run.path, verdict, feed.state.status)),
-            ("places", "Where everything lies", result_words.place_rows(self.run.path)),
-            ("samples", "Answers to held-out prompts", result_words.sample_rows(read_samples(self.run.path), glyphs)),
-        ]
-        plain = []
-        for name, title, rows in parts:
-            widget = self.query_one(f"#{name}", Plain)
-            widget.display = bool(rows)
-            content = as_content([*([((title, "accent"),)] if title and rows else []), *rows])
-            if content.plain != getattr(widget.content, "plain", None):
-                widget.update(content)
-            plain.append(content.plain)
-        self._plain = plain
-
-    def action_watch(self) -> None:
-        self.ftui.open_run(self.run.path)
-
-    def action_copy(self) -> None:
-        self.app.copy_to_clipboard("\n\n".join(part for part in self._plain if part))
-        self.say("Copied, where your terminal allows it (OSC 52).")
+        self.tell(f"What came of {clip(Path(self.state.run_path).name, 60)}")
+        self.query_one("#page").focus()
 
     def action_finish(self) -> None:
         self.ftui.wizard.close()
@@ -86,10 +83,29 @@ class ResultScreen(StageScreen):
         self.action_finish()
 
 
-def read_samples(run: Path) -> list[dict[str, object]]:
-    """The held-out answers of a run, as far as they can be read."""
-    from ftui.services.tail import LineTail
-    from ftui.tui.run_view import json_records
+class RunResultScreen(ResultActions, FtuiScreen[None]):
+    """The result of any run, over the screen that it was chosen on."""
 
-    lines = LineTail(run / "eval" / "samples.jsonl").poll(_MOST_SAMPLE_BYTES)
-    return [record for record in json_records(lines) if isinstance(record, dict)]
+    HELP_TITLE = "Result"
+    CSS_PATH = "../styles/result.tcss"
+    BINDINGS = [
+        Binding("question_mark", "app.help", "Help", key_display="?", id="result.help"),
+        *_KEYS,
+        Binding("escape", "finish", "Leave", show=False, id="result.escape"),
+        Binding("ctrl+p", "app.command_palette", "Commands", show=False, key_display="^p", id="result.palette"),
+    ]
+
+    def __init__(self, run: Run, page: int = 1) -> None:
+        super().__init__()
+        self._run, self._first_page = run, page
+
+    def compose_body(self) -> Iterator[Widget]:
+        yield Lines(id="headline")
+        yield ResultView(self._run, self.ftui.glyphs)
+
+    def on_mount(self) -> None:
+        self.query_one("#headline", Lines).set_rows([((f"What came of {clip(self._run.name, 60)}", "strong"),)])
+        self._view.turn_to(self._first_page)
+
+    def action_finish(self) -> None:
+        self.leave()
