@@ -39,7 +39,7 @@ STEPS: tuple[Step, ...] = (
           "Run a model a tenth of the size, with your best prompt and three to eight examples, on the evaluation set. "
           "If it passes, stop: switch to it, you need no training."),
     _step("prompting few_shot structured_output rag", "eval_set only_dear_or_slow",
-          "Score what you have today on the evaluation set: if a smaller model or a shorter prompt reaches that figure, "
+          "Score what you have today on the evaluation set: if a smaller model or a shorter prompt reaches that, "
           "stop: you are done."),
     _step("prompting few_shot structured_output rag", "eval_set answers_to_improve",
           "Score what you have today on the evaluation set: that is the figure to beat. If a strong model with a "
