@@ -22,6 +22,7 @@ from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
 
 from ftui.errors import FtuiError
 from ftui.tui.glyphs import ASCII, UNICODE, AsciiFilter, wants_ascii
+from ftui.tui.hangup import end_with_terminal
 from ftui.tui.screens.base import active_bindings
 from ftui.tui.wizard import Wizard
 
@@ -204,6 +205,7 @@ def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, ins
         raise FtuiError("This terminal cannot show screens", f"TERM is {os.environ.get('TERM') or 'not set'}", instead)
     _give_size()
     app = FtuiApp(first, ascii_only=ascii_only)
+    end_with_terminal()
     code = app.run(mouse=mouse)
     for line in [*app.farewell[-1:], app.wizard.farewell()]:
         sys.stderr.write(line + "\n" if line else "")
