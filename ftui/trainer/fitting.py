@@ -64,8 +64,13 @@ def fit(job: Job, trainer: Any, tokenizer: Any) -> Outcome:
 
 
 def _hold_as_asked(job: Job, model: Any) -> None:
-    """TRL holds what is trained on quantised weights in bf16. fp32 was asked to be fp32, and fp16's scaler needs it."""
-    if job.plan.method.technique == "qlora" and precision_of(job.plan) in ("fp32", "fp16-mixed"):
+    """Hold what is trained in fp32 where the plan's precision means that.
+
+    TRL holds what is trained on quantised weights in bf16, whatever was asked; and the scaler of fp16 refuses
+    gradients in 16 bit, which whole modules beside an adapter (a reward model's head) would have.
+    """
+    precision, technique = precision_of(job.plan), job.plan.method.technique
+    if technique != "full" and (precision == "fp16-mixed" or (precision, technique) == ("fp32", "qlora")):
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()

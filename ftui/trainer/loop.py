@@ -31,9 +31,11 @@ from ftui.trainer.progress import Progress
 
 @contextlib.contextmanager
 def untouched_randomness() -> Iterator[None]:
-    """Give every random generator back as it was."""
+    """Give every random generator of this process back as it was."""
     python, numbers = random.getstate(), numpy.random.get_state()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    # Only its own GPU's: asking another one would open a context there, half a GiB for each process.
+    own = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=own):
         yield
     random.setstate(python)
     numpy.random.set_state(numbers)

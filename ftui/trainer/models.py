@@ -117,12 +117,15 @@ def quantisation_of(plan: Plan) -> Any | None:
         raise TrainerError("QLoRA needs bitsandbytes", "it is not installed", "pip install 'ftui-wizard[train]'")
     if plan.method.quant == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
-    compute = {"bf16": torch.bfloat16, "bf16-mixed": torch.bfloat16, "fp16-mixed": torch.float16}
+    types = {"bf16": torch.bfloat16, "bf16-mixed": torch.bfloat16, "fp16-mixed": torch.float16}
+    compute = types.get(precision_of(plan), torch.float32)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=plan.method.quant == "nf4-dq",
-        bnb_4bit_compute_dtype=compute.get(precision_of(plan), torch.float32),
+        bnb_4bit_compute_dtype=compute,
+        # FSDP shares tensors of one type only: four-bit weights lie in the type of the others.
+        bnb_4bit_quant_storage=compute if plan.train.sharding == "fsdp" else torch.uint8,
     )
 
 

@@ -91,6 +91,10 @@ def test_four_bit_weights_are_multiplied_in_the_precision_of_the_run(monkeypatch
         assert settings.bnb_4bit_compute_dtype is wanted and settings.bnb_4bit_use_double_quant
     assert models.quantisation_of(plan(method__technique="qlora", method__quant="int8")).load_in_8bit
     assert models.quantisation_of(plan()) is None
+    machine(monkeypatch, True)
+    shared = models.quantisation_of(plan(method__technique="qlora", train__gpus=2, train__sharding="fsdp"))
+    alone = models.quantisation_of(plan(method__technique="qlora"))
+    assert shared.bnb_4bit_quant_storage is torch.bfloat16 and alone.bnb_4bit_quant_storage is torch.uint8
 
 
 def liger(monkeypatch: pytest.MonkeyPatch, *known: str) -> None:
