@@ -74,6 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     review = commands.add_parser("review", help="keep, drop or edit row by row", allow_abbrev=False)
     review.add_argument("file")
     review.add_argument("--all", action="store_true", help="also rows that were decided before")
+    review.add_argument("--plain", action="store_true", help="in lines, also where a screen could be shown")
     review.add_argument("-o", "--output", type=Path, help="write the kept and edited rows, and stop")
     review.add_argument("--decided-only", action="store_true", help="with -o: leave out rows not looked at yet")
 
@@ -168,10 +169,19 @@ def _split(args: argparse.Namespace) -> int:
     data = _open(args, args.file)
     source = data.sources[0].path if args.file != "-" else Path("stdin")
     folder = args.output_dir or source.parent
+    if args.output_dir is not None:
+        make_folder(args.output_dir)
     stem = source.name.split(".")[0] if source.suffix else source.name
     names = [("train", 0.0), ("eval", args.eval), *([("test", args.test)] if args.test else [])]
     parts = [(folder / f"{stem}.{name}.jsonl", share) for name, share in names]
     return _told(args, split_dataset(data, parts, args.seed, near=not args.no_near, overwrite=args.force))
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FtuiError("The folder cannot be made", f"{folder}: {error.strerror}", "Name another one.") from None
 
 
 def _mix(args: argparse.Namespace) -> int:
@@ -230,6 +240,7 @@ def _fingerprint(args: argparse.Namespace) -> int:
 def _review(args: argparse.Namespace) -> int:
     from ftui.commands.data_review import walk
     from ftui.services.dataset_review import Review
+    from ftui.tui.open import can_show, show_review
 
     review = Review(args.file)
     if args.output is not None:
@@ -238,4 +249,6 @@ def _review(args: argparse.Namespace) -> int:
         rows = review.export(args.output, with_open=not args.decided_only)
         print(f"{plural(rows, 'row'):>14}  {safe(str(args.output))}")
         return 0
+    if not args.plain and can_show():
+        return show_review(Path(args.file), everything=args.all)
     return walk(review, everything=args.all)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ import orjson
 from ftui.core.conversations import RowError
 from ftui.core.convert import convert
 from ftui.core.formats import canonical_kind
-from ftui.core.lint.rules_dup import near_text
+from ftui.core.lint.rules_dup import near_text, same_start
 from ftui.core.lint.view import view
 from ftui.errors import EXIT_NO, FtuiError
 from ftui.services.dataset import DataRow, Dataset
@@ -112,15 +113,16 @@ def _parquet(rows: Path, path: Path) -> None:
 
 
 def _delimited(rows: Path, path: Path, delimiter: str) -> None:
-    """Columns are those of the first row; what is no text is written as JSON."""
-    with rows.open("rb") as source, path.open("w", encoding="utf-8", newline="") as out:
-        writer: csv.DictWriter[str] | None = None
+    """Columns are those of all rows, in the order of their first coming; what is no text is written as JSON."""
+    columns: dict[str, None] = {}
+    with rows.open("rb") as source:
         for line in source:
-            row = json.loads(line)
-            if writer is None:
-                writer = csv.DictWriter(out, list(row), delimiter=delimiter, extrasaction="ignore", lineterminator="\n")
-                writer.writeheader()
-            writer.writerow({key: _cell(value) for key, value in row.items()})
+            columns.update(dict.fromkeys(orjson.loads(line)))
+    with rows.open("rb") as source, path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(columns), delimiter=delimiter, lineterminator="\n")
+        writer.writeheader()
+        for line in source:
+            writer.writerow({key: _cell(value) for key, value in json.loads(line).items()})
 
 
 def _cell(value: Any) -> str:
@@ -130,9 +132,17 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def never_the_input(out: Path, *inputs: Dataset) -> None:
+    """FtuiError when `out` is a file that is read: --force replaces results, never data."""
+    for source in (source for data in inputs for source in data.sources):
+        if out.exists() and out.samefile(source.path):
+            raise FtuiError("The input is never overwritten", str(out), "Name another file for the result.")
+
+
 def convert_dataset(data: Dataset, to: str, out: Path, *, overwrite: bool = False) -> Outcome:
     """Write every row in another form. Rows that cannot be said in it are left out and counted."""
     outcome = Outcome()
+    never_the_input(out, data)
     with Output(out, overwrite=overwrite) as rows:
         for row in data.canonical_rows(outcome.drop):
             try:
@@ -153,17 +163,24 @@ def split_dataset(
     Rows with the same prompt or content, and near duplicates, go to the same file; class labels keep their shares.
     """
     outcome = Outcome()
+    for path, _ in parts:
+        never_the_input(path, data)
     groups, sketches, kept = Groups(), Sketches(), []
+    shared: str | None = None
+    """What all texts begin with: it says nothing about two of them."""
     for row in data.canonical_rows(outcome.drop):
         groups.add(row.data)
         kept.append(row.index)
         if near:
-            sketches.add(view_text(row.data, data))
+            text = view_text(row.data, data)
+            sketches.add(text)
+            if shared is None or not text.startswith(shared):
+                shared = text if shared is None else same_start(shared, text)
     if len(kept) < len(parts):
         raise FtuiError("Too few rows to split", f"{len(kept)} rows for {len(parts)} files", "", EXIT_NO)
     if near:
-        for text, earlier, _ in confirmed(sketches.candidates(), lambda wanted: _texts(data, wanted), every=True):
-            groups.join(text, earlier)
+        texts = functools.partial(_texts, data, shared or "")
+        groups.join_all((row, earlier) for row, earlier, _ in confirmed(sketches.candidates(), texts, every=True))
     place_of = _placed(groups, [fraction for _, fraction in parts], seed)
     chosen = {index: place_of[number] for number, index in enumerate(kept)}
     for place, (path, _) in enumerate(parts):
@@ -180,10 +197,10 @@ def view_text(row: dict[str, Any], data: Dataset) -> str:
     return near_text(view(0, None, row, data.format_of(row)))
 
 
-def _texts(data: Dataset, wanted: Container[int]) -> Iterator[tuple[int, str]]:
+def _texts(data: Dataset, shared: str, wanted: Container[int]) -> Iterator[tuple[int, str]]:
     for number, row in enumerate(data.canonical_rows()):
         if number in wanted:
-            yield number, view_text(row.data, data)
+            yield number, view_text(row.data, data).removeprefix(shared)
 
 
 def _placed(groups: Groups, fractions: Sequence[float], seed: int) -> list[int]:
@@ -214,6 +231,7 @@ def mix_datasets(
             "The shares make no mixture", "they must add up to more than 0 and less than 1", "Example: 0.05"
         )
     outcome = Outcome()
+    never_the_input(out, main, *(data for data, _ in others))
     salt = seed.to_bytes(16, "little", signed=True)
     order: list[tuple[bytes, int, int]] = []
     kind = ""

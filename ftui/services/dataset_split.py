@@ -28,12 +28,22 @@ class Groups:
         label = label_of(row)
         self.labels.append(b"" if label is None else _digest(label))
 
-    def join(self, row: int, other: int) -> None:
-        """Put two rows into one group (near duplicates)."""
-        old, new = self.keys[row], self.keys[other]
-        if old != new:
-            # Groups are small and joins few: near duplicates that exact grouping did not catch.
-            self.keys = [new if key == old else key for key in self.keys]
+    def join_all(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Put each pair of rows (near duplicates) into one group, and so whole chains of them."""
+        parent: dict[bytes, bytes] = {}
+
+        def root(key: bytes) -> bytes:
+            while (above := parent.get(key, key)) != key:
+                parent[key] = parent.get(above, above)  # halve the path
+                key = above
+            return key
+
+        for row, other in pairs:
+            old, new = root(self.keys[row]), root(self.keys[other])
+            if old != new:
+                parent[old] = new
+        if parent:
+            self.keys = [root(key) for key in self.keys]
 
 
 def _digest(text: str) -> bytes:

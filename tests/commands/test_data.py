@@ -164,3 +164,44 @@ def test_review_saves_each_decision_at_once_and_goes_on(
     assert texts == ["0 is a number.", "2 is a digit.", "3 is a number."]
     assert data("review", path, "-o", path) == 2
     assert rows_of(path) == CHAT[:4]
+
+
+def test_the_input_is_never_the_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "a.train.jsonl", CHAT)
+    other = write(tmp_path / "b.jsonl", CHAT[:5])
+    before = path.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(path)
+    for arguments in (
+        ("convert", path, "-o", path, "--force"),
+        ("convert", path, "-o", tmp_path / "link.jsonl", "--force"),
+        ("mix", other, path, "-o", path, "--force"),
+        ("split", path, "--force"),  # writes a.train.jsonl
+    ):
+        assert data(*arguments) == 2, arguments
+        assert "never overwritten" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_a_folder_for_the_splits_is_made(tmp_path: Path) -> None:
+    assert data("split", write(tmp_path / "a.jsonl", CHAT), "--output-dir", tmp_path / "new" / "folder") == 0
+    assert len(rows_of(tmp_path / "new" / "folder" / "a.train.jsonl")) == 36
+
+
+def test_csv_has_the_columns_of_all_rows(tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+    path = write(tmp_path / "a.jsonl", [CHAT[0], {**CHAT[1], "tools": tools}])
+    assert data("convert", path, "-o", tmp_path / "a.csv") == 0
+    header, first, *_ = (tmp_path / "a.csv").read_text().splitlines()
+    assert header == "messages,tools" and first.endswith(",")
+
+
+def test_chains_of_near_duplicates_stay_together(tmp_path: Path) -> None:
+    """Thousands of rows that resemble one another are joined in a moment."""
+    words = [f"word{n}" for n in range(60)]
+    rows = []
+    for n in range(3000):
+        words[n % 60] = f"other{n}"
+        rows.append({"prompt": " ".join(words), "completion": "yes"})
+    assert data("split", write(tmp_path / "a.jsonl", [*rows, *CHAT]), "--eval", "0.2") == 0
+    held = rows_of(tmp_path / "a.eval.jsonl")
+    assert held and sum("prompt" in row for row in held) in (0, 3000)
