@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,22 +11,24 @@ from torch.nn.functional import cross_entropy
 from ftui.trainer.columns import IGNORED
 from ftui.trainer.loop import untouched_randomness
 
-PROBE_BATCH = 8
 PROBE_ROWS = 64
+PROBE_TOKENS = 1024
+"""Positions at a time: their logits lie beside all that a training holds."""
 
 
-def mean_loss(model: Any, rows: list[dict[str, Any]], pad_id: int, batch: int = PROBE_BATCH) -> float | None:
-    """Nats per trained token over rows of input_ids and labels; None without rows. Leaves the model as it was."""
+def mean_loss(model: Any, rows: list[dict[str, Any]], pad_id: int, tokens: int = PROBE_TOKENS) -> float | None:
+    """Nats per trained token over rows of input_ids and labels; None without rows. Leaves the model as it was.
+
+    tokens: at most so many positions in a batch, padding counted; a longer row is a batch of its own.
+    """
     if not rows:
         return None
-    rows = sorted(rows[:PROBE_ROWS], key=lambda row: len(row["input_ids"]))
     was_training = model.training
     model.eval()
     total, count = 0.0, 0
     with untouched_randomness(), torch.no_grad():
-        for start in range(0, len(rows), batch):
-            some = rows[start : start + batch]
-            longest = max(len(row["input_ids"]) for row in some)
+        for some in _batches(sorted(rows[:PROBE_ROWS], key=lambda row: len(row["input_ids"])), tokens):
+            longest = len(some[-1]["input_ids"])
             ids = torch.full((len(some), longest), pad_id)
             labels = torch.full((len(some), longest), IGNORED)
             mask = torch.zeros((len(some), longest), dtype=torch.long)
@@ -36,10 +39,20 @@ def mean_loss(model: Any, rows: list[dict[str, Any]], pad_id: int, batch: int = 
                 mask[i, :length] = 1
             logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits[:, :-1]
             target = labels[:, 1:].to(logits.device)
-            losses = cross_entropy(
-                logits.flatten(0, 1).float(), target.flatten(), ignore_index=IGNORED, reduction="sum"
-            )
-            total += float(losses)
-            count += int((target != IGNORED).sum())
+            trained = target != IGNORED
+            total += float(cross_entropy(logits[trained].float(), target[trained], reduction="sum"))
+            count += int(trained.sum())
     model.train(was_training)
     return total / count if count else None
+
+
+def _batches(rows: list[dict[str, Any]], tokens: int) -> Iterator[list[dict[str, Any]]]:
+    """Rows in order of length, so many at a time that rows x the longest of them stay within `tokens`."""
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        if batch and (len(batch) + 1) * len(row["input_ids"]) > tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
