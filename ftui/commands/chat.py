@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="go on with the conversation instead of starting anew")
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N")
     parser.add_argument("--json", action="store_true", help="one JSON line per question: {prompt, base, tuned}")
+    parser.add_argument("--plain", action="store_true", help="in lines, also where a screen could be shown")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,11 +47,14 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.adapters import adapter_folder
     from ftui.services.chat import open_chat
     from ftui.services.runs import find_run
+    from ftui.tui.open import can_show, show_chat
 
     if args.max_new_tokens < 1:
         raise FtuiError("Wrong length", f"--max-new-tokens {args.max_new_tokens}; at least one token is needed")
     talked = find_run(args.run)
     others = dict(adapter_folder(reference) for reference in args.others)
+    if not (args.plain or args.json) and can_show():
+        return show_chat(talked, others, system=args.system or "", max_new_tokens=args.max_new_tokens, keep=args.keep)
     print("Loading base and tuned model...", file=sys.stderr, flush=True)
     with open_chat(talked, others=others) as chat:
         return _talk(chat, args, ["base", "tuned", *others])

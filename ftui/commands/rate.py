@@ -33,13 +33,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-rows", type=int, metavar="N", help="rate this many rows only")
     parser.add_argument("--results", action="store_true", help="show what the ratings so far add up to")
     parser.add_argument("--json", action="store_true", help="one JSON document with the results")
+    parser.add_argument("--plain", action="store_true", help="in lines, also where a screen could be shown")
 
 
 def run(args: argparse.Namespace) -> int:
     """Ask until all rows are rated, the input ends, or the rater leaves."""
     from ftui.services.runs import find_run
+    from ftui.tui.open import can_show, show_rating
 
     rated = find_run(args.run)
+    if not (args.results or args.plain or args.json) and can_show():
+        return show_rating(rated, args.rater, seed=args.seed, rows_max=args.max_rows)
     if not args.results:
         session = open_session(rated, args.rater, seed=args.seed, rows_max=args.max_rows)
         talk = f"{session.rater}: {session.done} of {plural(session.total, 'row')} rated"

@@ -186,7 +186,9 @@ def run_watch(
 
         return TrainScreen(run_path, exit_when_done=exit_when_done, bell=bell)
 
-    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui watch RUN --plain prints the same in lines.")
+    return run_screen(
+        first, ascii_only=ascii_only, mouse=mouse, instead="ftui watch RUN --plain prints the same in lines."
+    )
 
 
 def run_wizard(*, ascii_only: bool, mouse: bool) -> int:
@@ -197,10 +199,14 @@ def run_wizard(*, ascii_only: bool, mouse: bool) -> int:
 
         return WelcomeScreen()
 
-    return _run(first, ascii_only=ascii_only, mouse=mouse, instead="ftui --plain walks the same stages in lines.")
+    return run_screen(first, ascii_only=ascii_only, mouse=mouse, instead="ftui --plain walks the same stages in lines.")
 
 
-def _run(first: Callable[[], Screen[Any]], *, ascii_only: bool, mouse: bool, instead: str) -> int:
+def run_screen(first: Callable[[], Screen[Any]], *, ascii_only: bool = False, mouse: bool = True, instead: str) -> int:
+    """Open the program at a screen until it is left; the exit code.
+
+    instead: what to say where the terminal cannot show screens.
+    """
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         raise FtuiError("This terminal cannot show screens", f"TERM is {os.environ.get('TERM') or 'not set'}", instead)
     _give_size()

@@ -49,7 +49,13 @@ class ChatScreen(FtuiScreen[None]):
     ]
 
     def __init__(
-        self, run: Run, others: Mapping[str, Path] | None = None, *, system: str = "", max_new_tokens: int = 200
+        self,
+        run: Run,
+        others: Mapping[str, Path] | None = None,
+        *,
+        system: str = "",
+        max_new_tokens: int = 200,
+        keep: bool = False,
     ) -> None:
         super().__init__()
         self.talked_run = run
@@ -59,7 +65,7 @@ class ChatScreen(FtuiScreen[None]):
         self._talks = [Talk("base"), Talk("tuned")]
         self._answering = False
         self._lost: FtuiError | None = None
-        self._keep = False
+        self._keep = keep
         self._asked_at = 0.0
 
     def compose_body(self) -> Iterator[Widget]:

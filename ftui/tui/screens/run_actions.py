@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from textual.binding import Binding
 from textual.screen import Screen
 
-from ftui.services.runs import Run
-
 if TYPE_CHECKING:
     from typing import Any
+
+    from ftui.services.runs import Run
 
 RUN_KEYS = [
     Binding("t", "talk", "Chat", id="run.talk", tooltip="Base and tuned side by side"),
@@ -18,6 +19,14 @@ RUN_KEYS = [
     Binding("x", "deliver", "Export", id="run.export", tooltip="Take the tuned model out, checked"),
     Binding("v", "versus", "Compare", id="run.compare", tooltip="With other runs: metrics, curves, plans"),
 ]
+
+LISTED_RUN_KEYS = [
+    Binding("i", "result", "Result", show=False, id="run.result", tooltip="Verdict, rows, forgetting, files"),
+    *(replace(key, show=False) for key in RUN_KEYS),
+]
+"""The same where runs are listed among other things."""
+RUN_ACTIONS = frozenset(key.action for key in LISTED_RUN_KEYS)
+LISTED_RUN_WORDS = "enter dashboard, i result, t chat, r rate, x export, v compare"
 
 
 class RunActions:

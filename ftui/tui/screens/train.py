@@ -46,6 +46,7 @@ class TrainScreen(FtuiScreen[str]):
         Binding("slash", "search", "Search the log", show=False, key_display="/", id="train.search"),
         Binding("p", "pause", "Pause the run", show=False, id="train.pause", tooltip="Frees the GPU; resume later"),
         Binding("escape", "back", "Back", show=False, id="train.back"),
+        Binding("i", "result", "Result", show=False, id="train.result", tooltip="Verdict, rows, chat, export"),
         *(
             Binding(str(n), f"pane({n})", title, show=False, id=f"train.pane{n}")
             for n, title in enumerate(TITLES, start=1)
@@ -234,6 +235,11 @@ class TrainScreen(FtuiScreen[str]):
             self.say("The run is not alive: nothing to stop.")
         elif await self.app.push_screen_wait(stop_dialog()) == "stop":
             self._ask("stop")
+
+    def action_result(self) -> None:
+        from ftui.tui.screens.result import RunResultScreen
+
+        self.app.push_screen(RunResultScreen(self.feed.run))
 
     def action_pause(self) -> None:
         if self.feed.live:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.binding import Binding
@@ -17,7 +18,11 @@ from textual.widgets.option_list import Option
 
 from ftui.core.text import duration
 from ftui.tui.screens.base import FtuiScreen, Plain
+from ftui.tui.screens.run_actions import LISTED_RUN_KEYS, LISTED_RUN_WORDS, RUN_ACTIONS, RunActions
 from ftui.tui.state import STAGE_TITLES
+
+if TYPE_CHECKING:
+    from ftui.services.runs import Run
 
 REFRESH_SECONDS = 3.0
 EMPTY = "No runs yet. Press n to begin with your own question, or d to see a whole run on data that ships with ftui."
@@ -29,7 +34,7 @@ class Places(OptionList):
     BINDINGS = [Binding("enter", "select", "Open", key_display="enter", id="welcome.open")]
 
 
-class WelcomeScreen(FtuiScreen[None]):
+class WelcomeScreen(RunActions, FtuiScreen[None]):
     """What there is, and what one can begin."""
 
     HELP_TITLE = "Welcome"
@@ -39,6 +44,7 @@ class WelcomeScreen(FtuiScreen[None]):
         Binding("g", "draft", "Go on", id="welcome.draft", tooltip="With the draft that was left"),
         Binding("d", "demo", "Demo", id="welcome.demo", tooltip="The whole path on shipped data, no questions"),
         Binding("q", "quit", "Quit", id="welcome.quit"),
+        *LISTED_RUN_KEYS,
     ]
 
     @dataclass
@@ -105,12 +111,31 @@ class WelcomeScreen(FtuiScreen[None]):
             choices.add_option(None)
             choices.add_options(Option(line, id=f"run-{index}") for index, (_, line) in enumerate(self._runs))
         choices.highlighted = min(kept or 0, choices.option_count - 1)
-        self.query_one("#note", Plain).update("" if self._runs else EMPTY)
+        self._note()
         self.refresh_bindings()
+
+    def _note(self) -> None:
+        chosen = LISTED_RUN_WORDS if self.chosen_run() else ""
+        self.query_one("#note", Plain).update(chosen if self._runs else EMPTY)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self._note()
+        self.refresh_bindings()
+
+    def chosen_run(self) -> Run | None:
+        from ftui.services.runs import Run
+
+        choices = self.query_one(OptionList)
+        if choices.highlighted is None:
+            return None
+        chosen = choices.get_option_at_index(choices.highlighted).id or ""
+        return Run(self._runs[int(chosen.removeprefix("run-"))][0]) if chosen.startswith("run-") else None
 
     # -- what the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in RUN_ACTIONS:
+            return True if self.is_mounted and self.chosen_run() else None
         return action != "draft" or bool(getattr(self, "_draft", ""))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
