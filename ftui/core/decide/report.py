@@ -64,16 +64,16 @@ class Section(NamedTuple):
 
 
 def text_sections(verdict: Verdict, columns: int) -> tuple[Section, ...]:
-    """Why, plan, next steps, flips, risks, method and templates, those that there are, for `columns` columns."""
+    """Why, assumptions, plan, next steps, flips, risks, method, templates: those there are, in `columns` columns."""
     plan = [plan_step_in_words(step) for step in verdict.plan]
     method = [verdict.method.reason] if verdict.method else []
     sections = [
         _section("Why", [_reason_text(reason, verdict) for reason in verdict.reasons], columns),
+        _section("Assumed", verdict.assumptions, columns),
         _section("Plan", plan if len(plan) > 1 else [], columns, numbered=True),
         _section("Next", verdict.next_steps, columns, numbered=True),
         _section("What would change it", [flip_in_words(flip) for flip in verdict.flips], columns),
         _section("Risks", [f"{risk.name}: {risk.remedy}" for risk in verdict.risks], columns),
-        _section("Assumed", verdict.assumptions, columns),
         _section("Method", method, columns),
     ]
     for template in verdict.templates:

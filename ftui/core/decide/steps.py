@@ -112,6 +112,9 @@ STEPS: tuple[Step, ...] = (
           "Describe the voice, terms or rules wanted in the same prompt before thinking of training."),
 
     # Data first.
+    _step("collect_data", "few_shot_untried",
+          "Put your three to five best examples into the prompt today (few-shot): an hour's work, and it may be "
+          "enough."),
     _step("collect_data", "data_few part:collect_data heads:fine_tuning",
           "Collect real inputs from logs and let somebody who knows write or correct the answers: 50 to 100 for a "
           "first run, 500 to 5,000 to aim for. A strong model may draft; a person accepts each row."),
@@ -125,8 +128,6 @@ STEPS: tuple[Step, ...] = (
     _step("collect_data", "heads:preference_tuning",
           "Show people two answers to the same prompt and ask which is better (500 to 1,000 pairs), or put thumbs up "
           "and down under each answer."),
-    _step("collect_data", "few_shot_untried",
-          "Meanwhile put your three to five best examples into the prompt: it may be enough."),
     _step("collect_data", "part:rag",
           "Retrieval stays in place for the facts; collect rows that contain the retrieved passages."),
     _step("collect_data", "",
