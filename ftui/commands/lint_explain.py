@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import shutil
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -62,7 +63,8 @@ def explanation(rule: Rule) -> str:
     fix = "none" if rule.safety == "none" else f"{rule.fix} ({rule.safety})"
     if rule.safety == "none" and rule.fix:
         fix = f"none by ftui; {rule.fix}"
-    wrapped = "\n".join(textwrap.wrap(rule.explanation, 96, initial_indent="  ", subsequent_indent="  "))
+    cells = min(96, max(60, shutil.get_terminal_size((96, 0)).columns))
+    wrapped = "\n".join(textwrap.wrap(rule.explanation, cells, initial_indent="  ", subsequent_indent="  "))
     return "\n".join([
         f"{rule.code} {rule.name} ({rule.severity})",
         f"  {rule.summary}",
