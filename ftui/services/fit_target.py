@@ -90,10 +90,10 @@ def machine_target(probe_file: Path | None = None, wanted: int = 1) -> Target:
         holder = first.processes[0]
         notes.append(f"{gib(held)} of it are in use, most by {holder.name or 'a process'} (pid {holder.pid}).")
     origin = "recorded" if recorded else "machine"
-    return Target(_catalogued(first), first.free_bytes, origin, len(usable), tuple(notes))
+    return Target(catalogued(first), first.free_bytes, origin, len(usable), tuple(notes))
 
 
-def _catalogued(gpu: MachineGpu) -> Gpu:
+def catalogued(gpu: MachineGpu) -> Gpu:
     """The catalogue's facts, with the memory that this very card has; memory alone where the catalogue lacks it."""
     known = find_gpu(gpu.name, gpu.total_bytes)
     if known is None:

@@ -38,7 +38,9 @@ def report_data(run: Run) -> ReportData:
             if tail.offset == before:
                 break
     prediction = read_json(run.path / "fit.json") or {}
-    memory = {"predicted_bytes": prediction.get("predicted_allocated_bytes"), "measured_bytes": peak or None}
+    # On a CPU only what is held between steps is measured.
+    like = "predicted_resident_bytes" if prediction.get("device") == "cpu" else "predicted_allocated_bytes"
+    memory = {"predicted_bytes": prediction.get(like), "measured_bytes": peak or None}
     samples = read_samples(run.path / "eval" / "samples.jsonl")
     from ftui.services.judge import current_judgement
     from ftui.services.rating import read_ratings

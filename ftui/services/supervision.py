@@ -275,6 +275,11 @@ class Supervisor:
         )
         if decision.status in ("finished", "failed"):
             alerts.send(self.plan, self.run, decision.status, decision.reason or decision.status)
+        if decision.status == "finished":
+            from ftui.services.prediction import remember_peak
+
+            with contextlib.suppress(OSError, FtuiError):  # a lost measurement costs the next prediction, not this run
+                remember_peak(self.run)
         if decision.status == "finished" and self.run.verdict_file.exists():
             from ftui.services.report import write_reports
 
