@@ -123,13 +123,15 @@ class WelcomeScreen(RunActions, FtuiScreen[None]):
         self.refresh_bindings()
 
     def chosen_run(self) -> Run | None:
-        from ftui.services.runs import Run
-
         choices = self.query_one(OptionList)
-        if choices.highlighted is None:
+        chosen = ""
+        if choices.highlighted is not None:
+            chosen = choices.get_option_at_index(choices.highlighted).id or ""
+        if not chosen.startswith("run-"):
             return None
-        chosen = choices.get_option_at_index(choices.highlighted).id or ""
-        return Run(self._runs[int(chosen.removeprefix("run-"))][0]) if chosen.startswith("run-") else None
+        from ftui.services.runs import Run  # not before the first picture
+
+        return Run(self._runs[int(chosen.removeprefix("run-"))][0])
 
     # -- what the keys do
 
