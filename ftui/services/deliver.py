@@ -11,6 +11,7 @@ from typing import Any
 
 from ftui.core.events import Event
 from ftui.core.modelfile import differences, modelfile, wrapping_of
+from ftui.core.text import gib
 from ftui.errors import FtuiError
 from ftui.services.deliver_card import write_card
 from ftui.services.deliver_serving import write_serving
@@ -112,8 +113,8 @@ def _need_room(run: Run, folder: Path) -> None:
     if free < need:
         raise FtuiError(
             "The disk is too full",
-            f"{folder.parent}: {need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} are free",
-            "Use --out.",
+            f"{folder.parent}: {gib(need)} are needed, {gib(free)} are free",
+            "Name a folder on another disk with --out.",
         )
 
 

@@ -8,8 +8,10 @@ replace the `gguf` package, so they are not used.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +74,15 @@ def write_gguf(model: Any, tokenizer: Any, path: Path, quant: str, name: str) ->
             heads = config.num_attention_heads if "q_proj" in key else config.num_key_value_heads
             data = _interleave_rotary(data, heads)
         _add_tensor(writer, gguf, target, data, quant)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    try:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+    except OSError as error:
+        if error.errno is None:  # numpy says how much it wrote, and not why it stopped there
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
 def _add_tensor(writer: Any, gguf: Any, name: str, data: Any, quant: str) -> None:
