@@ -1,4 +1,4 @@
-"""A recording of the demo: `python tests/tui/record_demo.py OUT.cast [--size 100x30] [-- COMMAND...]`.
+"""A recording of the demo: `python tests/tui/record_demo.py OUT.cast [--size 100x30] [--command "..."]`.
 
 Writes asciinema's format (version 2: a header, then [seconds, "o", text] a line), made from a pseudo-terminal that
 nobody types into. Play it with `asciinema play OUT.cast`.
@@ -13,6 +13,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import struct
 import subprocess
 import sys
@@ -71,12 +72,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", default="100x30")
-    parser.add_argument("command", nargs="*", default=DEMO)
+    parser.add_argument("--command", default=shlex.join(DEMO), help="what to record (default: ftui demo)")
     arguments = parser.parse_args()
     columns, rows = (int(part) for part in arguments.size.split("x"))
     with tempfile.TemporaryDirectory(prefix="demo-") as home:
         environment = {**os.environ, "FTUI_HOME": home, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        frames = record(arguments.command, columns, rows, environment)
+        frames = record(shlex.split(arguments.command), columns, rows, environment)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(as_cast(frames, columns, rows, "ftui demo"), encoding="utf-8")
     sys.stdout.write(f"{arguments.out}: {frames[-1][0]:.0f} s, {arguments.out.stat().st_size / 1024:.0f} KiB\n")
