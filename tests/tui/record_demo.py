@@ -78,8 +78,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="demo-") as home:
         environment = {**os.environ, "FTUI_HOME": home, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         frames = record(shlex.split(arguments.command), columns, rows, environment)
+    title = "ftui demo" if arguments.command == shlex.join(DEMO) else arguments.command
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(as_cast(frames, columns, rows, "ftui demo"), encoding="utf-8")
+    arguments.out.write_text(as_cast(frames, columns, rows, title), encoding="utf-8")
     sys.stdout.write(f"{arguments.out}: {frames[-1][0]:.0f} s, {arguments.out.stat().st_size / 1024:.0f} KiB\n")
 
 
