@@ -111,22 +111,24 @@ def attempt(folder: Path, name: str, data: bytes, source: random.Random) -> str:
     return ""
 
 
-def guided(minutes: float, corpus: list[bytes]) -> None:
+def guided(minutes: float, corpora: list[Path]) -> None:
     """The same attempts on bytes that atheris (libFuzzer) chooses by what code they reach. Ends the process."""
     import atheris
 
     with atheris.instrument_imports(include=["ftui"], enable_loader_override=False):
         import ftui.commands.lint
-        import ftui.core.lint.engine
+        import ftui.core.lint.catalogue
         import ftui.services.lint
         import ftui.services.lint_fix
         import ftui.services.lint_machine
-        import ftui.services.lint_text  # noqa: F401
+        import ftui.services.lint_text
+
+        ftui.core.lint.catalogue.family_modules()
     folder = Path(tempfile.mkdtemp(prefix="ftui-fuzz-"))
     seeded, tried = folder / "seeds", folder / "tried"
     seeded.mkdir()
     tried.mkdir()
-    for number, data in enumerate(corpus):
+    for number, data in enumerate(seeds(corpora)):
         (seeded / str(number)).write_bytes(bytes([number % len(NAMES), number % 11]) + data[:20_000])
 
     def one(data: bytes) -> None:
@@ -152,10 +154,11 @@ def main() -> int:
     parser.add_argument("--guided", action="store_true")
     arguments = parser.parse_args()
     source = random.Random(arguments.seed)
-    corpus = seeds([folder for folder in arguments.corpus if folder.is_dir()])
-    print(f"seed {arguments.seed}, {len(corpus)} files to start from")
+    folders = [folder for folder in arguments.corpus if folder.is_dir()]
     if arguments.guided:
-        guided(arguments.minutes, corpus)
+        guided(arguments.minutes, folders)
+    corpus = seeds(folders)
+    print(f"seed {arguments.seed}, {len(corpus)} files to start from")
     ended = time.monotonic() + 60 * arguments.minutes
     tried, failed = 0, 0
     with tempfile.TemporaryDirectory() as folder:
