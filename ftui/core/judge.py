@@ -23,6 +23,9 @@ RUBRIC_VERSION = 1
 TRUSTED_CONSISTENCY = 0.7
 """Below this share of verdicts that survive the swap, a judge's word is said to be unreliable."""
 
+SMALLEST_PREFERENCE = 0.1
+"""A judge that is read off its probabilities never says exactly "equal": less than a tenth of a step is."""
+
 _RULES = "\n".join(f"- {criterion.name}: {criterion.question}" for criterion in CRITERIA)
 SYSTEM = f"""You compare two answers to the same prompt. For each criterion give one number:
 1 = answer A is much better, 2 = A is better, 3 = they are equal, 4 = B is better, 5 = B is much better.
@@ -109,7 +112,8 @@ def combine(row: int, tuned_as_b: Mapping[str, float], tuned_as_a: Mapping[str, 
     for name in NAMES:
         one, other = tuned_as_b[name] - MIDDLE, MIDDLE - tuned_as_a[name]
         contradict = one * other < 0
-        toward[name] = 0.0 if contradict else (one + other) / 2
+        mean = 0.0 if contradict else (one + other) / 2
+        toward[name] = mean if abs(mean) >= SMALLEST_PREFERENCE else 0.0
         if not contradict:
             consistent.add(name)
     return Opinion(row, toward, frozenset(consistent))

@@ -65,6 +65,8 @@ def test_contradicting_orders_are_a_tie_and_count_as_inconsistent() -> None:
     assert not always_first.consistent
     sure = combine(1, dict.fromkeys(NAMES, 5.0), dict.fromkeys(NAMES, 2.0))
     assert set(sure.toward_tuned.values()) == {1.5}
+    undecided = combine(2, dict.fromkeys(NAMES, 3.04), dict.fromkeys(NAMES, 2.99))
+    assert set(undecided.toward_tuned.values()) == {0.0}
     assert sure.consistent == set(NAMES)
 
 
