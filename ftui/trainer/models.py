@@ -133,14 +133,16 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
     """The model of the job (or of `folder`), on this process's device, without an adapter of its own.
 
     kind: causal writes text; reward gives one number for a conversation (its head is new, and trained).
-    Raises TrainerError where the folder holds no model, or one that brings its own code.
+    Raises TrainerError where the folder holds no model, or one that brings its own code; and where the plan's adapter
+    targets no module of the model that is tuned, naming what is there.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, set_seed
 
     # What is new is drawn by chance, and by the plan's: a reward model's head, and the adapter that comes after.
     set_seed(job.plan.train.seed)
-    plan, folder = job.plan, folder or job.base
+    plan, is_tuned = job.plan, folder is None
+    folder = folder or job.base
     settings: dict[str, Any] = {
         "dtype": getattr(torch, _DTYPES[weights_dtype(plan)]),
         "attn_implementation": attention_of(plan),
@@ -167,6 +169,10 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
         # backward pass: every gradient after it would be silently wrong.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+    if is_tuned and plan.method.technique != "full":
+        if list(plan.method.lora_targets) != ["all-linear"]:
+            _refuse_unknown_modules(model, plan.method.lora_targets, "method.lora_targets")
+        _refuse_unknown_modules(model, plan.method.modules_to_save, "method.modules_to_save")
     job.effective.update(
         {
             "model.dtype": weights_dtype(plan),
@@ -180,10 +186,7 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
 
 
 def adapter_of(job: Job, model: Any, kind: str = "causal") -> Any | None:
-    """peft's settings for the plan's LoRA; None for full fine-tuning and where an adapter is already there.
-
-    Raises TrainerError where a target matches no module of the model, and names what is there.
-    """
+    """peft's settings for the plan's LoRA; None for full fine-tuning and where an adapter is already there."""
     method = job.plan.method
     if method.technique == "full" or getattr(model, "peft_config", None):
         return None
@@ -192,9 +195,6 @@ def adapter_of(job: Job, model: Any, kind: str = "causal") -> Any | None:
     targets: Any = list(method.lora_targets)
     if targets == ["all-linear"]:
         targets = "all-linear"
-    else:
-        _refuse_unknown_modules(model, targets, "method.lora_targets")
-    _refuse_unknown_modules(model, method.modules_to_save, "method.modules_to_save")
     return LoraConfig(
         task_type="SEQ_CLS" if kind == "reward" else "CAUSAL_LM",
         r=method.lora_rank,

@@ -6,13 +6,35 @@ import math
 from dataclasses import fields
 from typing import Any
 
-from ftui.core.plan import SCHEMA_VERSION, to_mapping
+from ftui.core.plan import SCHEMA_VERSION, Plan, to_mapping
 from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job, write_json
-from ftui.trainer.models import kernels_of, precision_of
+from ftui.trainer.models import attention_of, kernels_of, precision_of, quantisation_of
 
 EVALUATIONS = 10
 """About this many evaluations where the plan leaves it open."""
+
+
+def refuse_unavailable(plan: Plan, folder: str) -> None:
+    """Raise TrainerError for what this machine cannot do of the plan, before rows are read and models loaded.
+
+    folder: of the model that is tuned.
+    """
+    import torch
+
+    precision_of(plan)
+    attention_of(plan)
+    quantisation_of(plan)
+    kernels_of(plan, folder)
+    train, on_gpu = plan.train, torch.cuda.is_available()
+    if train.optimizer.endswith("8bit") and not on_gpu:
+        raise TrainerError(
+            "This optimizer needs a GPU", f"train.optimizer is {train.optimizer}", "Use adamw_torch on a CPU."
+        )
+    if train.loss == "fused" and not on_gpu:
+        raise TrainerError(
+            "The fused loss needs a GPU", "train.loss is fused", "Use auto: a CPU computes it in chunks."
+        )
 
 
 def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
@@ -27,14 +49,6 @@ def common_arguments(job: Job, rows: int, has_eval: bool) -> dict[str, Any]:
     save_every = train.save_every_steps or eval_every
     on_gpu = torch.cuda.is_available()
     kernels = kernels_of(job.plan, job.base)
-    if train.optimizer.endswith("8bit") and not on_gpu:
-        raise TrainerError(
-            "This optimizer needs a GPU", f"train.optimizer is {train.optimizer}", "Use adamw_torch on a CPU."
-        )
-    if train.loss == "fused" and not on_gpu:
-        raise TrainerError(
-            "The fused loss needs a GPU", "train.loss is fused", "Use auto: a CPU computes it in chunks."
-        )
     job.effective.update(
         {
             "train.steps_total": steps,

@@ -21,6 +21,7 @@ from ftui.core.plan import Plan, stage_plan, with_values
 from ftui.trainer.job import Job, write_json
 from ftui.trainer.recipes import recipe_for
 from ftui.trainer.scoring import score_tuned
+from ftui.trainer.settings import refuse_unavailable
 
 ONLINE = ("grpo", "rloo")
 
@@ -38,12 +39,15 @@ class Lineage:
 def train_stages(job: Job) -> dict[str, Any]:
     """Train the plan, or each of its stages, and score the result. Gives the summary of the Done event."""
     if not job.plan.stages:
+        refuse_unavailable(job.plan, job.base)
         outcome = recipe_for(job.plan.method.task)(job)
         score_tuned(job, outcome)
         return {"step": outcome.steps, **outcome.summary, "model": "model"}
 
     made, summary = Lineage(job.base), dict[str, Any]()
     count = len(job.plan.stages)
+    for index in range(count):
+        refuse_unavailable(stage_plan(job.plan, index), job.base)
     # Base and tuned are compared on the held-out rows of the last stage that makes a policy.
     policies = [i for i in range(count) if stage_plan(job.plan, i).method.task != "reward"]
     for index in range(count):

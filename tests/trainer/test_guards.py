@@ -11,7 +11,7 @@ import torch
 from conftest import MakeRun, chat_rows, events_of, train, write_rows
 from test_preference import judged, pairs
 
-from ftui.core.events import Alert, Failed, Step
+from ftui.core.events import Alert, Failed, Phase, Step
 
 
 def failed(run: Path, code: int = 1) -> Failed:
@@ -206,6 +206,21 @@ def test_settings_that_cannot_be_are_named(make_run: MakeRun, change: dict[str, 
     last = failed(run)
     assert title in last.title and words in f"{last.message} {last.hint}"
     assert (run / "events" / "trainer.jsonl").read_text().count('"kind":"failed"') == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "before"),
+    [
+        ({"train.optimizer": "paged_adamw_8bit"}, "tokenizing"),
+        ({"train.loss": "fused"}, "tokenizing"),
+        ({"train.kernels": "liger"}, "tokenizing"),
+        ({"method.lora_targets": ["q_prj"]}, "base_score"),
+    ],
+)
+def test_what_cannot_be_is_known_before_time_is_spent(make_run: MakeRun, change: dict[str, Any], before: str) -> None:
+    run = make_run(chat_rows(8, 1), chat_rows(4, 2), **{"eval.enabled": True}, **change)
+    assert next(iter(change)) in failed(run).message
+    assert before not in [event.name for event in events_of(run, Phase)]
 
 
 def test_broken_rows_and_models_are_named(make_run: MakeRun, tmp_path: Path, tiny_model: Path) -> None:
