@@ -74,7 +74,15 @@ def is_data_name(name: str) -> bool:
 
 
 def glance(path: Path) -> str:
-    """Format, rows and size of a data file in a few words; counts rows only where that is quick. Never raises."""
+    """Format, rows, size and (where it was checked as it is) findings of a data file in a few words. Never raises."""
+    from ftui.services.drafts import last_found
+
+    found = last_found(path)
+    return f"{_content(path)}; checked: {found}" if found else _content(path)
+
+
+def _content(path: Path) -> str:
+    """Format, rows and size; counts rows only where that is quick."""
     from ftui.errors import FtuiError
     from ftui.services.dataset import open_dataset
 

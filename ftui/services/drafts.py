@@ -72,11 +72,35 @@ def recent_files() -> list[Path]:
     return found
 
 
-def remember_file(path: Path) -> None:
-    """Put a data file at the head of the recent ones. A disk that refuses is no reason to stop."""
+def remember_file(path: Path, found: str = "") -> None:
+    """Put a data file at the head of the recent ones, with what its check found. A disk that refuses stops nothing."""
     with contextlib.suppress(OSError):
-        known = [str(path.absolute()), *(str(file) for file in recent_files() if file != path.absolute())]
-        _write(make_private(drafts_folder()) / "recent.json", {"schema_version": 1, "files": known[:MOST_RECENT]})
+        name = str(path.absolute())
+        known = [name, *(str(file) for file in recent_files() if file != path.absolute())][:MOST_RECENT]
+        checks = {file: check for file, check in _checks().items() if file in known}
+        if found:
+            checks[name] = {**_stamp(path), "found": found}
+        _write(make_private(drafts_folder()) / "recent.json", {"schema_version": 1, "files": known, "checks": checks})
+
+
+def last_found(path: Path) -> str:
+    """What the last check of a file found; empty where there was none, or the file has changed since."""
+    check = _checks().get(str(path.absolute()))
+    with contextlib.suppress(OSError):
+        if isinstance(check, dict) and all(check.get(key) == value for key, value in _stamp(path).items()):
+            return str(check.get("found", ""))
+    return ""
+
+
+def _checks() -> dict[str, Any]:
+    data = read_json(drafts_folder() / "recent.json")
+    checks = data.get("checks") if isinstance(data, dict) else None
+    return checks if isinstance(checks, dict) else {}
+
+
+def _stamp(path: Path) -> dict[str, int]:
+    status = path.stat()
+    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

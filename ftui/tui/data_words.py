@@ -81,6 +81,12 @@ def counts_of(groups: Sequence[Group]) -> dict[str, int]:
     return {s: sum(g.count for g in groups if g.severity == s) for s in SEVERITIES}
 
 
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """The counts of `counts_of`, the worst first; empty where there are none."""
+    nouns = {"error": "error", "warning": "warning", "info": "note"}
+    return ", ".join(plural(counts[s], nouns[s]) for s in SEVERITIES if counts[s])
+
+
 def notes_by_row(groups: Sequence[Group]) -> dict[int, list[str]]:
     """Row number -> what the check said about it, as far as the findings are at hand."""
     notes: dict[int, list[str]] = {}
@@ -112,9 +118,7 @@ def headline(report: Mapping[str, Any], groups: Sequence[Group]) -> Row:
     if not worst:
         parts.append((": nothing to object to", "ok"))
     else:
-        nouns = {"error": "error", "warning": "warning", "info": "note"}
-        said = ", ".join(plural(counts[s], nouns[s]) for s in SEVERITIES if counts[s])
-        parts.append((f": {said}", LOOKS[worst]))
+        parts.append((f": {counts_in_words(counts)}", LOOKS[worst]))
     return tuple(parts)
 
 

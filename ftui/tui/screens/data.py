@@ -138,7 +138,7 @@ class DataScreen(StageScreen):
         rows = self._report.get("rows")
         self.state.data_rows = rows if isinstance(rows, int) else 0
         self.state.data_findings = data_words.counts_of(self._groups)
-        remember_file(Path(path))
+        remember_file(Path(path), data_words.counts_in_words(self.state.data_findings) or "nothing to object to")
         self._show()
         self.query_one("#findings").focus()
         self.keep_soon()
