@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ CPU_TILE_COPIES = 4
 """fp32 tensors of one tile of logits that TRL's loss holds at a time where there is no Triton."""
 STACK = {"accumulates": True, "logits_held": False}
 """How ftui's trainer differs from a bare training loop: it adds up gradients, and lets the logits go."""
+STRETCH = 16
+"""How far beyond its own length a model with rotary positions may be asked about: at more the question is a slip."""
 SEARCHED = ("micro_batch", "grad_checkpointing", "optimizer", "precision", "quant", "loss")
 """Fields that the recommendation chooses: when one of them is given, only the way of tuning is left to choose."""
 
@@ -53,9 +55,12 @@ def answer_fit(
 
     Raises FtuiError for impossible values.
     """
-    given = {**STACK, **given}
+    # Online training generates outside of autocast, and needs the casts of LoRA's inputs that ftui else leaves out.
+    given = {**STACK, "lora_casts": given.get("task") in ("grpo", "rloo"), **given}
     if "seq_len" not in given:
         given["seq_len"] = min(DEFAULT_SEQ_LEN, shape.max_positions or DEFAULT_SEQ_LEN)
+    _refuse_length(shape, given["seq_len"])
+    _refuse_targets(shape, given.get("lora_targets", ()))
     if target.is_cpu:
         return _on_cpu(shape, target, given)
     if "method" in given:
@@ -63,6 +68,30 @@ def answer_fit(
     if any(name in given for name in SEARCHED):
         return _best_method(shape, target, given, calibration)
     return _recommended(shape, target, given, rows, calibration)
+
+
+def _refuse_length(shape: ModelShape, length: int) -> None:
+    """Learned positions end where they end; rotary ones stretch, but not for ever."""
+    limit = shape.max_positions
+    if limit is None or length <= limit * (1 if shape.position_params else STRETCH):
+        return
+    raise FtuiError(
+        f"A length of {length:,} tokens is not possible",
+        f"this model was made for {limit:,}",
+        f"Take --seq-len {limit} or less.",
+    )
+
+
+def _refuse_targets(shape: ModelShape, targets: Sequence[str]) -> None:
+    if not targets or "all-linear" in targets:
+        return
+    names = {linear.name for block in shape.blocks for linear in block.linears} | {"lm_head", "embed_tokens"}
+    if not names & set(targets):
+        raise FtuiError(
+            "No module of the model is called so",
+            f"--lora-targets {', '.join(targets)}",
+            f"Its matrices are {', '.join(sorted(names))}.",
+        )
 
 
 def predict(

@@ -64,6 +64,7 @@ def machine_target(probe_file: Path | None = None, wanted: int = 1) -> Target:
     from ftui.services.hardware_signs import has_any_sign
 
     if probe_file is None and not os.environ.get("FTUI_HARDWARE") and not has_any_sign():
+        _refuse_several(wanted)
         return cpu_target()
     from ftui.services.hardware import accelerators, recorded_probe
 
@@ -72,6 +73,7 @@ def machine_target(probe_file: Path | None = None, wanted: int = 1) -> Target:
     usable = [gpu for gpu in gpus if gpu.visible and gpu.status == "ok"]
     if not usable:
         why = (accelerator.sentence,) if accelerator.sentence else ()
+        _refuse_several(wanted)
         ram = (recorded.memory.total_bytes, recorded.memory.usable_bytes) if recorded else None
         return cpu_target(ram if ram and ram[0] else None, why)
     if wanted > len(usable):
@@ -91,6 +93,12 @@ def machine_target(probe_file: Path | None = None, wanted: int = 1) -> Target:
         notes.append(f"{gib(held)} of it are in use, most by {holder.name or 'a process'} (pid {holder.pid}).")
     origin = "recorded" if recorded else "machine"
     return Target(catalogued(first), first.free_bytes, origin, len(usable), tuple(notes))
+
+
+def _refuse_several(wanted: int) -> None:
+    if wanted > 1:
+        hint = "Name one to plan for others: --gpu NAME."
+        raise FtuiError(f"There are not {wanted} GPUs", "none can be used here", hint)
 
 
 def catalogued(gpu: MachineGpu) -> Gpu:

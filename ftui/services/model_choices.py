@@ -21,10 +21,9 @@ from ftui.core.fit.shapes import ModelShape, shape_from_config
 from ftui.core.text import gib
 from ftui.errors import FtuiError
 from ftui.services.hardware_snapshot import HardwareSnapshot
-from ftui.services.model_config import TINY, cached_snapshot, weights_state
+from ftui.services.model_config import SMOLLM2, TINY, cached_snapshot, weights_state
 from ftui.services.model_config import find_model as locate
 from ftui.services.paths import hub_cache, sample_data
-from ftui.services.pretrained import SMOLLM2
 
 DEFAULT_SEQ_LEN = 1024
 HOST_SHARE = 0.7

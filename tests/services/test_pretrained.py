@@ -15,8 +15,9 @@ import pytest
 
 from ftui.errors import FtuiError
 from ftui.services import hub_download, model_wheel
+from ftui.services.model_config import SMOLLM2
 from ftui.services.model_hub import HubError
-from ftui.services.pretrained import SMOLLM2, ResolvedModel, resolve_model
+from ftui.services.pretrained import ResolvedModel, resolve_model
 from ftui.services.subprocesses import Finished, run_watched
 
 GGUF = b"GGUF, not a real one"

@@ -18,15 +18,21 @@ def assumptions(step: Step, gpu: Gpu | None) -> tuple[str, ...]:
         found.append(
             "embeddings, norms and head are raised to fp32 (peft.prepare_model_for_kbit_training), no autocast"
         )
-    if shape.is_moe and recipe.quant != "none" and request.quantize_experts is None:
-        extra = sum(
-            block.count * linear.weights * recipe.compute * 3 // 4
+    if shape.is_moe and recipe.quant != "none" and not recipe.quantises_experts:
+        experts = sum(
+            block.count * linear.weights * recipe.weight
             for block in shape.blocks
             for linear in block.linears
             if linear.role == "expert"
         )
         found.append(
-            f"experts are quantised too; bitsandbytes with transformers 5 leaves them in 16 bit: {gib(extra)} more"
+            f"the experts ({gib(experts)}) stay in 16 bit: transformers 5 holds them as one tensor per layer, and"
+            " bitsandbytes quantises linear layers only"
+        )
+    if recipe.adapts_experts:
+        found.append(
+            "all-linear adapts the experts too: PEFT works on a 16-bit copy of one layer's; name q_proj,k_proj,v_proj,"
+            "o_proj to leave them out"
         )
     if shape.vision_params:
         found.append("text only: the vision tower is loaded and frozen, no images pass through it")
