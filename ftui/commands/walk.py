@@ -15,6 +15,7 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
+from ftui.core.decide.answers import Answers
 from ftui.core.text import clip, gib, safe
 from ftui.errors import EXIT_COULD_NOT, EXIT_OK, FtuiError
 
@@ -72,14 +73,17 @@ class Walk:
     def decide(self) -> None:
         """Stage 1: the questionnaire, or not."""
         self.write("\nStage 1 of 5, decide. Is fine-tuning what you need?")
-        if self.state.answers.get("needs") and not self.wants("Answer the questions again?", usual=False):
-            return
-        if not self.state.answers.get("needs") and not self.wants("Shall I ask some questions?", usual=True):
-            return
         from ftui.commands.decide_ask import ask
         from ftui.core.decide.verdict import decide, to_document
+        from ftui.tui.interview import Interview
 
-        answers = ask(read=self.read, write=self.write)
+        before = Interview(self.state.answers)
+        if not before.missing():
+            if not self.wants("Answer the questions again?", usual=False):
+                return
+        elif not before.answered and not self.wants("Shall I ask some questions?", usual=True):
+            return
+        answers = ask(read=self.read, write=self.write, start=(before.said, before.answered), keep=self.said)
         verdict = decide(answers)
         self.state.answers = answers.to_mapping()
         self.state.verdict = to_document(verdict)
@@ -89,6 +93,14 @@ class Walk:
             "Go on to training all the same? It is noted in the run.", usual=False
         ):
             raise Left
+
+    def said(self, answers: Answers, answered: frozenset[str]) -> None:
+        """An answer was given: keep it, here and for `ftui decide`."""
+        from ftui.commands.decide_draft import keep
+
+        self.state.answers = {**dict.fromkeys(answered), **answers.to_mapping()}
+        self.keep("decide")
+        keep(answers, answered)
 
     def data(self) -> None:
         """Stage 2: a file that can be read."""

@@ -74,6 +74,18 @@ def test_the_end_of_input_keeps_everything_and_the_next_walk_goes_on_with_it() -
     assert again is not None and again.state["model_id"] == "big/model"
 
 
+def test_half_a_questionnaire_is_gone_on_with() -> None:
+    first = Terminal("", *ANSWERS[:3])
+    first.run()
+    draft = load_draft()
+    assert draft is not None and draft.state["answers"]["examples"] == 420
+    second = Terminal("", *ANSWERS[3:], "q")
+    second.run()
+    assert "You stopped here last time" in second.text
+    again = load_draft()
+    assert again is not None and again.stage == "data" and again.state["verdict"]["approach"] == "fine_tuning"
+
+
 def test_a_file_that_cannot_be_read_is_asked_for_again() -> None:
     terminal = Terminal("n", "gone.jsonl", "rows.jsonl", "n", "better.jsonl", "y", "q", codes={"lint": [2, 1, 0]})
     terminal.run()
