@@ -26,7 +26,7 @@ def train_online(job: Job) -> Outcome:
     tokenizer = load_tokenizer(job.base, job.plan)
     train, held_out = tokenised(job, tokenizer, "train"), tokenised(job, tokenizer, "eval")
 
-    try_rewards(job)
+    try_rewards(job, tokenizer)
     job.phase("loading", "the model")
     model = with_adapter(job, load_model(job))
     score_base(job, model, tokenizer)

@@ -46,11 +46,14 @@ def reward_functions(job: Job, tokenizer: Any) -> list[Callable[..., list[float]
     return functions
 
 
-def try_rewards(job: Job) -> None:
+def try_rewards(job: Job, tokenizer: Any) -> None:
     """Let the plan's functions judge the first rows' own answers (or none), before a model is loaded.
 
-    Raises TrainerError where one fails, or gives no number: not hours later, in the middle of the training.
+    Raises TrainerError where one fails, or gives no number: not hours later, in the middle of the training. And where
+    the reward model is not there, or reads another vocabulary than the policy writes.
     """
+    if job.plan.method.reward_model:
+        _refuse_other_vocabulary(reward_folder(Path(job.plan.method.reward_model)), tokenizer)
     rows = list(itertools.islice(read_rows(job.folder / "data" / "train.jsonl"), TRIED_ROWS))
     for name, judge in judges(job):
         for number, row in enumerate(rows):
@@ -234,16 +237,37 @@ def _model_reward(job: Job, folder: Path, tokenizer: Any) -> Callable[..., list[
     return reward_model
 
 
+def reward_folder(folder: Path) -> Path:
+    """Where the reward model of a folder or of a finished run lies. Raises TrainerError where there is none."""
+    if (folder / "plan.yaml").is_file():
+        folder = folder / "model"
+    if not any((folder / name).is_file() for name in ("adapter_config.json", "config.json")):
+        message = f"{folder} has neither config.json nor adapter_config.json"
+        raise TrainerError("No such reward model", message, "Check method.reward_model.", reason="data")
+    return folder
+
+
+def _refuse_other_vocabulary(folder: Path, tokenizer: Any) -> None:
+    """The reward model gets the policy's tokens as they are: they must mean the same to both."""
+    if not (folder / "tokenizer.json").is_file():
+        return  # an adapter without a tokenizer of its own
+    vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"].get("vocab")
+    own = json.loads(tokenizer.backend_tokenizer.to_str())["model"].get("vocab")
+    if vocabulary != own:
+        raise TrainerError(
+            "The reward model has another vocabulary",
+            f"{folder} was trained with another tokenizer than the policy's",
+            "Train the reward model on the policy's own base model.",
+            reason="data",
+        )
+
+
 def load_reward_model(job: Job, folder: Path) -> Any:
     """The reward model of a folder or of a finished run, frozen. Raises TrainerError where there is none."""
     from ftui.trainer.models import load_model
 
-    if (folder / "plan.yaml").is_file():
-        folder = folder / "model"
+    folder = reward_folder(folder)
     adapter = folder / "adapter_config.json"
-    if not adapter.is_file() and not (folder / "config.json").is_file():
-        message = f"{folder} has neither config.json nor adapter_config.json"
-        raise TrainerError("No such reward model", message, "Check method.reward_model.", reason="data")
     job.phase("loading", "the reward model")
     if adapter.is_file():
         from peft import PeftModel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,26 @@ def test_a_broken_reward_names_the_row(
     assert last.reason == "data" and "mine" in last.title and words in last.message and "row " in last.message
     # Known before a model was loaded.
     assert not [event for event in events_of(run, Phase) if event.name == "loading"]
+
+
+def test_a_reward_model_that_is_missing_or_reads_other_tokens_is_named(
+    make_run: MakeRun, tiny_model: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    words = list(tokenizer["model"]["vocab"])
+    tokenizer["model"]["vocab"] |= {
+        words[10]: tokenizer["model"]["vocab"][words[11]],
+        words[11]: tokenizer["model"]["vocab"][words[10]],
+    }
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    for folder, title in ((tmp_path / "nowhere", "No such reward model"), (other, "another vocabulary")):
+        settings = {"method.task": "grpo", "method.reward_model": str(folder)}
+        run = make_run(prompts(8, 1), name=f"run-{folder.name}", **ONLINE, **settings)
+        last = failed(run)
+        assert title in last.title and str(folder) in last.message
+        assert not [event for event in events_of(run, Phase) if event.name == "loading"]
 
 
 def test_a_reward_that_fails_on_what_the_model_writes_names_the_row(
