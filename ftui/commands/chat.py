@@ -82,11 +82,17 @@ def _talk(chat: Chat, args: argparse.Namespace, speakers: list[str]) -> int:
 
 
 def _chosen(names: list[str], known: tuple[str, ...]) -> list[str]:
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
+    """The models that the names, or unique parts of names, mean; [] where one means none, or several."""
+    found = []
+    for name in names:
+        fitting = [name] if name in known else [model for model in known if name in model]
+        if len(fitting) != 1:
+            found = []
+            break
+        found += fitting
+    if not found:
         print(f"There are {', '.join(map(safe, known))}.", file=sys.stderr)
-        return []
-    return names
+    return found
 
 
 def _ask(chat: Chat, messages: list[dict[str, str]], speakers: list[str], args: argparse.Namespace) -> dict[str, str]:

@@ -80,7 +80,7 @@ def adapter_folder(reference: str) -> tuple[str, Path]:
     folder = run.path / "model"
     if not (folder / "adapter_config.json").is_file():
         raise FtuiError("There is no adapter", f"{run.name} has none (yet), or trained all weights")
-    return run.plan().run.name or run.name, folder
+    return run.name, folder
 
 
 def merge_adapters(
