@@ -34,7 +34,7 @@ def refuse_bad_gradient(norm: Any, step: int, rows: list[int]) -> None:
         raise _not_a_number("gradient norm", value, step, rows)
 
 
-def refuse_no_gradient(model: Any, step: int, task: str) -> None:
+def refuse_no_gradient(model: Any, step: int, task: str, rows: list[int]) -> None:
     """Raise where the first backward pass reached no trainable parameter: the run would change nothing.
 
     Online training learns from differences of rewards: a first step in which all answers are worth the same has
@@ -50,7 +50,8 @@ def refuse_no_gradient(model: Any, step: int, task: str) -> None:
         names = ", ".join(name for name, _ in trainable[:3])
         raise TrainerError(
             "No gradient arrives",
-            f"after the first backward pass all {len(trainable)} trainable tensors ({names}, ...) have none",
+            f"after the first backward pass all {len(trainable)} trainable tensors ({names}, ...) have none "
+            f"({named_rows(rows)})",
             "Is the loss mask empty, or the adapter on modules that the loss does not depend on?",
             step=step,
         )
@@ -77,7 +78,8 @@ def refuse_hopeless(progress: Progress, step: int, rows: list[int], job: Job) ->
         )
     alert = diverging(progress.losses) if job.plan.method.task in ("sft", "text") else None
     if alert is not None:
-        raise TrainerError("The training is coming apart", alert.message, alert.hint, reason="nan", step=step)
+        words = f"{alert.message} The last batch: {named_rows(rows)}."
+        raise TrainerError("The training is coming apart", words, alert.hint, reason="nan", step=step)
 
 
 @torch.no_grad()

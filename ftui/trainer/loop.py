@@ -131,7 +131,7 @@ class Watched:
         norm = super()._clip_grad_norm(model)  # type: ignore[misc]
         step = self.state.global_step + 1
         if not self.checked_gradients:
-            guards.refuse_no_gradient(self.model, step, self.job.plan.method.task)
+            guards.refuse_no_gradient(self.model, step, self.job.plan.method.task, self.last_rows)
             self.checked_gradients = True
         # Under fp16 the scaler meets infinite gradients on its way to a good scale, and skips those steps.
         if norm is not None and not self.args.fp16:

@@ -65,7 +65,7 @@ def test_a_loss_stuck_at_zero_stops(make_run: MakeRun, monkeypatch: pytest.Monke
 def test_no_gradient_at_all_stops_before_the_first_step(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     sabotage(monkeypatch, lambda trainer, step, loss: loss * 0.0)
     last = failed(make_run(chat_rows(40, 1)))
-    assert "No gradient" in last.title and last.step == 1 and "lora" in last.message
+    assert "No gradient" in last.title and last.step == 1 and "lora" in last.message and "rows " in last.message
 
 
 def test_an_adapter_without_effect_stops_at_step_ten(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

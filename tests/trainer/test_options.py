@@ -236,6 +236,15 @@ def test_tokens_are_made_once(make_run: MakeRun) -> None:
     assert len(list((run / "data").glob("tokens-train-*.arrow"))) == 1
 
 
+def test_loader_processes_change_nothing_but_who_loads(make_run: MakeRun) -> None:
+    losses = []
+    for name, workers in (("own", 0), ("other", 1)):
+        run = make_run(chat_rows(40, 1), name=name, **{"data.workers": workers, "train.max_steps": 4})
+        assert train(run) == 0
+        losses.append([event.metrics["loss"] for event in events_of(run, Step)])
+    assert losses[0] == losses[1]
+
+
 def test_gradient_checkpointing_changes_nothing_but_memory(make_run: MakeRun) -> None:
     losses = []
     for name, on in (("kept", False), ("again", True)):

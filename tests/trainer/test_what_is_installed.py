@@ -134,3 +134,21 @@ def test_each_process_loads_onto_its_own_gpu(monkeypatch: pytest.MonkeyPatch) ->
     assert models.device_map_of(plan(train__gpus=4, train__sharding="ddp")) == {"": 3}
     assert models.device_map_of(plan(train__gpus=4, train__sharding="fsdp")) is None
     assert bound == [0, 3, 3]
+
+
+@pytest.mark.parametrize("name", ["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "adafactor"])
+def test_the_plans_optimizers_are_the_librarys(name: str, tmp_path: Path) -> None:
+    from dataclasses import fields
+
+    from transformers import Trainer, TrainingArguments
+
+    from ftui.core.plan_sections import TrainSection
+
+    optimizer = next(field for field in fields(TrainSection) if field.name == "optimizer")
+    assert name in optimizer.metadata["limits"]["enum"]
+    arguments = TrainingArguments(output_dir=str(tmp_path), optim=name, use_cpu=True, report_to="none")
+    kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    assert settings.get("fused", False) == (name == "adamw_torch_fused")
+    assert settings.get("is_paged", False) == (name == "paged_adamw_8bit")
+    assert (settings.get("optim_bits") == 8) == ("8bit" in name)
+    assert kind.__module__.startswith("bitsandbytes") == ("8bit" in name)
