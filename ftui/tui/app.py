@@ -21,6 +21,7 @@ from textual.theme import Theme
 from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
 
 from ftui.errors import FtuiError
+from ftui.services.settings import save_theme, saved_theme
 from ftui.tui.glyphs import ASCII, UNICODE, AsciiFilter, wants_ascii
 from ftui.tui.hangup import end_with_terminal
 from ftui.tui.screens.base import active_bindings
@@ -75,7 +76,8 @@ class FtuiApp(App[int]):
             # Textual chose its filter for the theme that it began with: that one would paint black on black now.
             self._filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
         elif "TEXTUAL_THEME" not in os.environ:
-            self.theme = FTUI_THEME.name
+            chosen = saved_theme()
+            self.theme = chosen if chosen in self.available_themes else FTUI_THEME.name
         self._first = first
         self.glyphs = ASCII if ascii_only or wants_ascii() else UNICODE
         self.clock, self.monotonic = clock, monotonic
@@ -92,6 +94,7 @@ class FtuiApp(App[int]):
         return screen
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, lambda theme: save_theme(theme.name))
         if self.glyphs.ascii:
             self.add_class("-ascii")
             self._filters.append(AsciiFilter())

@@ -16,6 +16,7 @@ from textual.events import Paste
 from textual.widgets import Input
 
 from ftui.errors import FtuiError
+from ftui.services.settings import save_theme
 from ftui.tui.app import FtuiApp, run_wizard
 from ftui.tui.glyphs import wants_ascii
 from ftui.tui.widgets.field import MOST_CHARACTERS
@@ -98,6 +99,20 @@ def test_a_locale_without_utf8_gets_no_other_byte(tmp_path: Path) -> None:
 
 def test_a_terminal_without_a_size_is_taken_as_80_by_24_and_comes_to_rest(tmp_path: Path) -> None:
     assert len(painted(tmp_path, cells=(0, 0), LANG="en_US.UTF-8")) < 60_000
+
+
+async def test_a_chosen_theme_is_there_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app.theme == "ftui"
+        app.theme = "ansi-light"
+        await pilot.pause()
+    assert welcome_app().theme == "ansi-light"
+    save_theme("no such theme")
+    assert welcome_app().theme == "ftui"
+    save_theme("nord")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert welcome_app().theme == "ansi-dark"
 
 
 async def at_field(pilot: Any, place: str) -> Input:
