@@ -49,6 +49,19 @@ async def test_x_walks_through_every_metric_of_the_run(tmp_path: Path) -> None:
         assert "3 Reward margin" in shown_text(app)
 
 
+async def test_a_metric_with_a_hostile_name_is_shown_as_it_is(tmp_path: Path) -> None:
+    run = empty_run(tmp_path, status="running")
+    metrics = {"loss": 1.0, "[/] [@click=app.quit]x\x1b[2J": 2.0}
+    append(run.trainer_events, [(step, Step(step, 9, 0.1, 10, metrics)) for step in (1, 2, 3)])
+    app = watch_app(run.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "x")
+        await settle(pilot)
+        text = shown_text(app)
+        assert app.crash is None and "2 [/] [@click=app.quit]x" in text and "\x1b" not in text
+
+
 async def test_metrics_of_another_run_are_laid_over_too(tmp_path: Path, own_home: Path) -> None:
     runs = own_home / "runs"
     first = make_run(runs)
