@@ -39,7 +39,7 @@ class TrainScreen(FtuiScreen[str]):
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Saves a checkpoint first"),
         Binding("f", "full", "Full screen", id="train.full", tooltip="The pane that has the focus"),
         Binding("space", "freeze", "Freeze", id="train.freeze", tooltip="Hold the picture; the run goes on"),
-        Binding("m", "smooth", "Smoothing", id="train.smooth", tooltip="Of loss and rewards: 0.9, 0.97, none, 0.6"),
+        Binding("m", "smooth", "Smoothing", id="train.smooth", tooltip="Of the loss: 0.9, 0.97, none, 0.6"),
         Binding("e", "export", "Export", id="train.export", tooltip="Write the pane as SVG and CSV, or as text"),
         Binding("c", "copy", "Copy the pane", show=False, id="train.copy"),
         Binding("o", "overlay", "Lay another run over", show=False, id="train.overlay"),
