@@ -83,7 +83,7 @@ def _talk(chat: Chat, args: argparse.Namespace, speakers: list[str]) -> int:
 
 def _chosen(names: list[str], known: tuple[str, ...]) -> list[str]:
     """The models that the names, or unique parts of names, mean; [] where one means none, or several."""
-    found = []
+    found: list[str] = []
     for name in names:
         fitting = [name] if name in known else [model for model in known if name in model]
         if len(fitting) != 1:

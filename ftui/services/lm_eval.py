@@ -77,7 +77,13 @@ def _side_by_side(base: dict[str, Any], tuned: dict[str, Any]) -> dict[str, dict
     for task, metrics in base.items():
         for name, value in metrics.items():
             other = tuned.get(task, {}).get(name)
-            if "_stderr" in name or not isinstance(value, int | float) or not isinstance(other, int | float):
+            # A metric's name comes with its filter, "acc,none"; what has none is about the task.
+            if (
+                "_stderr" in name
+                or "," not in name
+                or not isinstance(value, int | float)
+                or not isinstance(other, int | float)
+            ):
                 continue
             metric, _, filtered = name.partition(",")
             row = {"base": float(value), "tuned": float(other)}
@@ -85,7 +91,7 @@ def _side_by_side(base: dict[str, Any], tuned: dict[str, Any]) -> dict[str, dict
                 error = scores.get(f"{metric}_stderr,{filtered}")
                 if isinstance(error, int | float):
                     row[f"{model}_stderr"] = float(error)
-            table.setdefault(task, {})[metric if filtered in ("", "none") else f"{metric} ({filtered})"] = row
+            table.setdefault(task, {})[metric if filtered == "none" else f"{metric} ({filtered})"] = row
     return table
 
 
