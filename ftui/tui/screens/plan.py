@@ -248,7 +248,9 @@ class PlanScreen(StageScreen):
         self._show()
 
     async def action_back(self) -> None:  # type: ignore[override]
-        if self.editing:
+        if self._starting:
+            self.say("The run is being started: a moment.")
+        elif self.editing:
             await self._close_editor()
         else:
             super().action_back()
@@ -317,7 +319,10 @@ class PlanScreen(StageScreen):
     # -- starting
 
     def action_start(self) -> None:
-        if self._plan is None or self._starting:
+        if self._plan is None:
+            self.say("There is no plan yet: its values are still being chosen.")
+            return
+        if self._starting:
             return
         self._starting = True
         self._say_status("Starting: checking inputs, finding the model ...", "accent")
