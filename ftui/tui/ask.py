@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any
 
 from ftui.core.text import clip
@@ -42,9 +45,8 @@ async def ask(*arguments: str, module: str = "ftui", hear: Callable[[str], None]
     finally:
         if child.returncode is None and hear is not None:
             await _end(child)
-        elif child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
+        else:
+            await _kill(child)
     try:
         if child.returncode in (0, 1):
             return json.loads(output)
@@ -71,7 +73,7 @@ async def _heard(child: asyncio.subprocess.Process, hear: Callable[[str], None])
 async def listen(*arguments: str, module: str = "ftui") -> AsyncGenerator[dict[str, Any], None]:
     """The JSON lines that a module prints, as they come. Raises FtuiError with its own words where it fails.
 
-    The child is interrupted (and cleans up) when the caller stops listening; then it is killed.
+    The child dies when the caller stops listening.
     """
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -97,19 +99,42 @@ async def listen(*arguments: str, module: str = "ftui") -> AsyncGenerator[dict[s
         await child.wait()
     finally:
         complaints.cancel()
-        if child.returncode is None:
-            await _end(child)
+        await _kill(child)
     if child.returncode not in (0, 1):
         raise _as_error(said, child.returncode or EXIT_COULD_NOT, arguments[0])
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.send_signal(signal.SIGINT)
+    """Interrupt the child and give it a moment to clean up, also when the program is being left."""
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(signal.SIGINT)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(child.wait(), _PATIENCE_SECONDS)
-            return
-        child.kill()
+    except asyncio.CancelledError:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while _runs(child) and time.monotonic() < until:
+            time.sleep(0.02)
+        raise
+    finally:
+        await _kill(child)
+
+
+def _runs(child: asyncio.subprocess.Process) -> bool:
+    """Whether the child is alive, asked of the system: nobody listens to the loop any more."""
+    try:
+        os.kill(child.pid, 0)
+        return ") Z " not in Path(f"/proc/{child.pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+async def _kill(child: asyncio.subprocess.Process) -> None:
+    """End the child where it still runs, and close its pipes: a loop that ends before them complains aloud."""
+    transport = getattr(child, "_transport", None)
+    if transport is not None:
+        transport.close()
+    await child.wait()
 
 
 def _as_error(complaints: str, code: int, command: str) -> FtuiError:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
-from ftui.core.text import clip, duration, safe
+from ftui.core.text import clip, duration
 from ftui.errors import FtuiError
 from ftui.services.chat import Piece
 from ftui.services.runs import Run
@@ -70,7 +70,9 @@ class ChatScreen(FtuiScreen[None]):
 
     def compose_body(self) -> Iterator[Widget]:
         yield Lines(id="headline")
-        yield Plain("", id="lost")
+        lost = Plain("", id="lost")
+        lost.display = False
+        yield lost
         with Horizontal(id="pair"):
             for side in (LEFT, RIGHT):
                 pane = TextPane(empty="", id=f"said-{side}")
@@ -99,7 +101,7 @@ class ChatScreen(FtuiScreen[None]):
             elif isinstance(word, Lost):
                 self._lost = word.error
                 self._answering = False
-                self.query_one("#lost", Plain).update(safe(f"{word.error}\n{word.error.hint}".strip(), newlines=True))
+                self._say_lost(word.error)
             elif isinstance(word, Answered):
                 self._answering = False
                 for talk in self._talks:
@@ -118,6 +120,12 @@ class ChatScreen(FtuiScreen[None]):
                 turn.answer += piece.text
                 if piece.end:
                     turn.ended, turn.tokens, turn.seconds = True, piece.tokens, piece.seconds
+
+    def _say_lost(self, error: FtuiError) -> None:
+        """Why there are no models, in full."""
+        lost = self.query_one("#lost", Plain)
+        lost.update(f"{error}\n{error.hint}".strip())
+        lost.display = True
 
     # -- showing
 
