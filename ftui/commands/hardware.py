@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import textwrap
 from pathlib import Path
 
 from ftui.core.text import clip, gib, plural, safe
@@ -32,8 +34,17 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(machine.to_json(), indent=1))
     else:
-        print("\n".join(describe(machine)))
+        width = max(60, shutil.get_terminal_size().columns)
+        print("\n".join(part for line in describe(machine) for part in _folded(line, width)))
     return 0
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """A line that is too long goes on below its text; words longer than a line (paths) stay whole, to be copied."""
+    if len(line) <= width:
+        return [line]
+    indent = " " * (2 if line.startswith("! ") else 9)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def describe(machine: HardwareSnapshot) -> list[str]:

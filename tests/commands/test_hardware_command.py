@@ -70,3 +70,18 @@ def test_json_of_a_recorded_machine_follows_the_schema(capsys, probe):
 def test_a_bad_probe_file_is_one_sentence(capsys, tmp_path):
     assert main(["hardware", "--probe-file", str(tmp_path / "none.json")]) == 2
     assert "No such hardware file" in capsys.readouterr().err
+
+
+def test_long_sentences_are_folded(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lost = {
+        "name": "A",
+        "total_bytes": 0,
+        "status": "lost",
+        "detail": "GPU is lost. " + "Look into dmesg for why. " * 6,
+    }
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({**PROBE, "gpus": [lost], "notes": ["a note of many words " * 9]}))
+    assert main(["hardware", "--probe-file", str(path)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if str(path) not in line]
+    assert max(map(len, lines)) <= 80 and sum("dmesg" in line for line in lines) > 2
