@@ -114,7 +114,9 @@ def _open_wizard(arguments: list[str]) -> int:
         print(usage())
         print("\nNot a terminal, so the wizard stays closed: name a command.", file=sys.stderr)
         return 2
-    if "--plain" in arguments:
+    from ftui.services.terminal import shows_screens
+
+    if "--plain" in arguments or not shows_screens():
         from ftui.commands.walk import run
 
         return run()

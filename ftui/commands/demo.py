@@ -34,12 +34,13 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.demo import demo_plan
     from ftui.services.launch import require_training_stack, start_run
     from ftui.services.runs import read_state, request
+    from ftui.services.terminal import shows_screens
 
     started = time.monotonic()
     require_training_stack()
     plan = demo_plan(args.model)
     talk = _Talk(to_stderr=args.json)
-    panels = not (args.plain or args.json) and sys.stdin.isatty() and sys.stdout.isatty()
+    panels = not (args.plain or args.json) and shows_screens()
     answers = _decide(talk)
     _hardware(talk)
     _lint(talk, plan)

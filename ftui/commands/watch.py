@@ -32,10 +32,11 @@ def run(args: argparse.Namespace) -> int:
     """Follow the run until it ends; 1 when it failed."""
     from ftui.services.adoption import adopt_orphans
     from ftui.services.runs import find_run, read_state
+    from ftui.services.terminal import shows_screens
 
     adopt_orphans()
     watched = find_run(args.run)
-    if not (args.plain or args.json or args.no_follow) and sys.stdin.isatty() and sys.stdout.isatty():
+    if not (args.plain or args.json or args.no_follow) and shows_screens():
         from ftui.tui.app import run_watch
 
         return run_watch(watched.path, ascii_only=args.ascii, mouse=not args.no_mouse, bell=args.bell)

@@ -22,6 +22,7 @@ from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
 
 from ftui.errors import FtuiError
 from ftui.services.settings import save_theme, saved_theme
+from ftui.services.terminal import WITHOUT_SCREENS
 from ftui.tui.glyphs import ASCII, UNICODE, AsciiFilter, wants_ascii
 from ftui.tui.hangup import end_with_terminal
 from ftui.tui.screens.base import active_bindings
@@ -210,7 +211,7 @@ def run_screen(first: Callable[[], Screen[Any]], *, ascii_only: bool = False, mo
 
     instead: what to say where the terminal cannot show screens.
     """
-    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+    if os.environ.get("TERM", "") in WITHOUT_SCREENS:
         raise FtuiError("This terminal cannot show screens", f"TERM is {os.environ.get('TERM') or 'not set'}", instead)
     _give_size()
     app = FtuiApp(first, ascii_only=ascii_only)
