@@ -6,10 +6,12 @@ for what is new, and an interrupted one goes on. The result is eval/judge.json.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ AT_ONCE = 4
 FAILURES_IN_A_ROW = 6
 Hear = Callable[[Event], None]
 Scores = Mapping[str, float]
+Question = tuple[Pair, bool, str]
+"""Two answers, whether the tuned one is shown second, and the key that the reply is kept under."""
 
 
 def pairs_of(folder: Path, rows_max: int | None = None) -> tuple[list[Pair], int]:
@@ -71,27 +75,21 @@ def judge_by_endpoint(
     ]
     missing = [question for question in questions if question[2] not in known]
     hear(Phase("judging", f"{len(missing)} questions to {endpoint.host}", 0.0))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        replies = pool.map(lambda q: _reply(endpoint, q[0], q[1]), missing)
-        in_a_row = 0
-        try:
-            for number, ((_, _, key), reply) in enumerate(zip(missing, replies, strict=True), 1):
-                if isinstance(reply, str):
-                    in_a_row += 1
-                    if in_a_row >= FAILURES_IN_A_ROW:
-                        raise FtuiError(
-                            "The judge gives no usable answers",
-                            f"{endpoint.host}: {in_a_row} in a row, the last one: {reply}",
-                            "What it said so far is kept; ask again later, or name another judge.",
-                        )
-                else:
-                    in_a_row = 0
-                    known[key] = reply
-                    _append(cache, key, reply)
-                hear(Phase("judging", f"{number} of {len(missing)} questions", number / len(missing)))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    in_a_row = 0
+    for number, (key, reply) in enumerate(_replies(endpoint, missing), 1):
+        if isinstance(reply, str):
+            in_a_row += 1
+            if in_a_row >= FAILURES_IN_A_ROW:
+                raise FtuiError(
+                    "The judge gives no usable answers",
+                    f"{endpoint.host}: {in_a_row} in a row, the last one: {reply}",
+                    "What it said so far is kept; ask again later, or name another judge.",
+                )
+        else:
+            in_a_row = 0
+            known[key] = reply
+            _append(cache, key, reply)
+        hear(Phase("judging", f"{number} of {len(missing)} questions", number / len(missing)))
     return _conclude(folder, f"{endpoint.model} at {endpoint.host}", pairs, questions, known)
 
 
@@ -124,7 +122,7 @@ def _conclude(
     folder: Path,
     judge: str,
     pairs: Sequence[Pair],
-    questions: Sequence[tuple[Pair, bool, str]],
+    questions: Sequence[Question],
     known: Mapping[str, Scores],
 ) -> Path:
     keys = {(pair.row, side): key for pair, side, key in questions}
@@ -155,6 +153,42 @@ def answers_digest(folder: Path) -> str:
     rows = read_samples(folder / "eval" / "samples.jsonl")
     texts = [[row.get("id"), row.get("base"), row.get("tuned")] for row in rows]
     return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _replies(endpoint: Endpoint, questions: Sequence[Question]) -> Iterator[tuple[str, dict[str, int] | str]]:
+    """(key, scores or why there are none) as they come, AT_ONCE under way. Raises what a question raises.
+
+    The threads are daemons: Ctrl+C does not wait for an endpoint that says nothing.
+    """
+    waiting: queue.SimpleQueue[Question] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[str, dict[str, int] | str | BaseException]] = queue.SimpleQueue()
+    for question in questions:
+        waiting.put(question)
+
+    def work() -> None:
+        while True:
+            try:
+                pair, side, key = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                done.put((key, _reply(endpoint, pair, side)))
+            except BaseException as error:
+                done.put((key, error))
+                return
+
+    for _ in range(min(AT_ONCE, len(questions))):
+        threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in questions:
+            key, reply = done.get()
+            if isinstance(reply, BaseException):
+                raise reply
+            yield key, reply
+    finally:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
 
 
 def _reply(endpoint: Endpoint, pair: Pair, tuned_is_b: bool) -> dict[str, int] | str:

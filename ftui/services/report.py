@@ -75,7 +75,7 @@ def write_reports(run: Run) -> tuple[Path, Path]:
 def read_samples(path: Path) -> list[dict[str, Any]]:
     """The compared answers, row by row; [] where there are none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     found = []
