@@ -83,6 +83,8 @@ class Watched:
         self.data_collator = KeepRows(self.data_collator)
         lean = leaves_out_casts(job.plan, self.args.bf16 or self.args.fp16)
         self.lean_layers = adapted_layers(self.model) if lean else []
+        if self.lean_layers:
+            job.effective["method.adapter_input_casts"] = False
 
     # -- rows are tokens already --------------------------------------------------------------------------------------
 

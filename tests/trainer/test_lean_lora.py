@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ def test_a_training_gives_what_it_gave_with_casts(
         )
         assert train(run) == 0
         losses.append([event.metrics["loss"] for event in events_of(run, Step)])
+        effective = json.loads((run / "effective.json").read_text())["effective"]
+        assert effective.get("method.adapter_input_casts", True) == (name == "casting")
         monkeypatch.setattr(loop, "leaves_out_casts", lambda plan, mixed: False)
     assert losses[0][0] == losses[1][0]
     assert losses[0] == pytest.approx(losses[1], rel=2e-2)
