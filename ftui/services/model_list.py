@@ -11,7 +11,7 @@ from typing import Any
 from ftui.core.catalog import models as catalogue
 from ftui.errors import FtuiError
 from ftui.services.model_config import TINY, FoundModel, cached_snapshot, find_model, weights_state
-from ftui.services.model_headers import Tensor, read_headers
+from ftui.services.model_headers import Tensor, fetch_headers, read_headers
 from ftui.services.paths import hub_cache
 
 
@@ -118,17 +118,15 @@ def _template(folder: Path) -> str | None:
 
 
 def _check(found: FoundModel) -> dict[str, Any] | None:
-    """The computed count against another source: the headers of the weights here, else the published total."""
-    if found.folder is not None and weights_state(found.folder)[0] == "complete":
-        try:
-            tensors = read_headers(found.folder)
-        except FtuiError:
-            return None
-        return {
-            "source": "the headers of the weight files",
-            "params": stored_params(tensors),
-            "dtypes": sorted({tensor.dtype for tensor in tensors.values()}),
-        }
+    """The computed count against another source: the headers of the weights, here or on the hub, else the published
+    total. Headers are read without the weights."""
+    try:
+        if found.folder is not None and weights_state(found.folder)[0] == "complete":
+            return _counted(read_headers(found.folder), "the headers of the weight files")
+        if found.source == "hub":
+            return _counted(fetch_headers(found.id), "the headers of the weight files on the hub")
+    except FtuiError:
+        return None
     if found.card is not None and found.card.params_published:
         return {
             "source": "the published total",
@@ -136,6 +134,11 @@ def _check(found: FoundModel) -> dict[str, Any] | None:
             "result": found.card.params_check,
         }
     return None
+
+
+def _counted(tensors: dict[str, Tensor], source: str) -> dict[str, Any]:
+    dtypes = sorted({tensor.dtype for tensor in tensors.values()})
+    return {"source": source, "params": stored_params(tensors), "dtypes": dtypes}
 
 
 def stored_params(tensors: dict[str, Tensor]) -> int:

@@ -10,6 +10,7 @@ import pytest
 from ftui.errors import FtuiError
 from ftui.services.model_config import cached_snapshot, find_model, weights_state
 from ftui.services.model_headers import fetch_headers, read_headers
+from ftui.services.model_list import describe
 
 CONFIG = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128,
@@ -234,6 +235,16 @@ def test_headers_from_the_hub_take_two_small_reads_when_the_header_is_long(hub):
     assert sum(tensor.elements for tensor in tensors.values()) == 2 * 256 * 64
     ranges = [headers["Range"] for path, headers in hub.seen if path.endswith(".safetensors")]
     assert len(ranges) == 2 and ranges[0] == "bytes=0-65535"
+
+
+def test_a_model_of_the_hub_is_checked_against_the_headers_of_its_weights(hub):
+    hub.files["/a/b/resolve/main/config.json"] = json.dumps(CONFIG).encode()
+    hub.files["/a/b/resolve/main/model.safetensors"] = safetensors_bytes(TENSORS)
+    assert describe(find_model("a/b"))["checked_against"] == {
+        "source": "the headers of the weight files on the hub",
+        "params": 2 * 256 * 64,
+        "dtypes": ["BF16", "F32"],
+    }
 
 
 def test_only_pickles_is_unsafe(tmp_path):
