@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+import ftui.schemas
 from ftui.core.rating import NAMES
 from ftui.errors import FtuiError
 from ftui.services import judge_endpoint
@@ -198,6 +200,7 @@ def test_pairs_are_judged_in_both_orders_and_kept(server: Server, tmp_path: Path
     server.behave = prefers("golden")
     folder, endpoint = scored(tmp_path, 8), endpoint_of(server.url, "m")
     verdict = read_json(judge_by_endpoint(folder, endpoint))
+    jsonschema.validate(verdict, read_json(Path(ftui.schemas.__file__).parent / "judge.json"))
     assert len(server.seen) == 16
     assert verdict["criteria"]["accuracy"]["win_rate"] == 1.0
     assert verdict["reliable"] is True

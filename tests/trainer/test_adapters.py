@@ -75,6 +75,7 @@ def test_merging_lists_and_naming_from_the_command_line(
         assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_cannot_be_merged_is_refused_and_leaves_nothing(home: Path, tiny_model: Path) -> None:
     one = run_with_adapter(home / "runs" / "one", tiny_model, 1)
     two = run_with_adapter(home / "runs" / "two", tiny_model, 2, use_dora=True)

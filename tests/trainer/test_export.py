@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from conftest import chat_rows, make_run_folder, train
 
+import ftui.schemas
 from ftui.core.events import Event
 from ftui.errors import FtuiError
 from ftui.services.deliver import deliver
@@ -74,6 +76,8 @@ def test_every_export_equals_the_tuned_model(good_run: Run, tmp_path: Path, form
     done = deliver(good_run, format_name, tmp_path / format_name, {"prompts": 12}, quiet)
     assert done.passed, done.check
     assert done.check["same_text"] >= done.check["threshold"]
+    schema = Path(ftui.schemas.__file__).parent / "export_check.json"
+    jsonschema.validate(done.check, json.loads(schema.read_text()))
     assert done.path == tmp_path / format_name
     assert not list(tmp_path.glob(".*"))
     expected = {

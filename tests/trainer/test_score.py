@@ -7,13 +7,17 @@ import random
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from adapters_kit import run_with_adapter
 from conftest import chat_rows, make_run_folder, train
 
+import ftui.schemas
 from ftui.core.events import Event, Phase
 from ftui.services.files import read_json, write_json
 from ftui.services.runs import Run
+
+SCHEMAS = Path(ftui.schemas.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +101,7 @@ def test_the_verdict_holds_every_kind_of_figure(run: Run) -> None:
 
     evaluate(run.path, {"out": str(run.path), "prompted": 2, "others": {"twin": str(run.path)}})
     verdict = read_json(run.verdict_file)
-    assert verdict["verdict"] in ("INCONCLUSIVE", "DONT_SHIP", "SHIP")
+    jsonschema.validate(verdict, read_json(SCHEMAS / "verdict.json"))
     assert verdict["perplexity"]["base"] > 1
     assert verdict["kl_to_base"]["mean"] > 0
     assert verdict["confusion"]["tuned"]["labels"][-1] == "(something else)"
@@ -135,6 +139,7 @@ def test_preference_rows_rest_on_what_is_preferred(tmp_path: Path, run: Run) -> 
     ]
     assert verdict["reward_accuracy"]["value"] == sum(margin > 0 for margin in margins) / 10
     assert {"prefers_chosen", "chosen_margin"} <= verdict["metrics"].keys()
+    jsonschema.validate(read_json(tmp_path / "eval" / "verdict.json"), read_json(SCHEMAS / "verdict.json"))
 
 
 def test_a_completion_that_was_marked_as_bad_is_no_reference() -> None:
@@ -177,6 +182,7 @@ def test_an_online_run_is_judged_by_its_reward(tmp_path: Path, run: Run) -> None
     assert "reward" in write_verdict(tmp_path, plan)["metrics"]
 
 
+@pytest.mark.slow
 def test_a_reward_model_is_judged_against_chance(tmp_path: Path, tiny_model: Path) -> None:
     from test_preference import pairs
 
@@ -188,6 +194,7 @@ def test_a_reward_model_is_judged_against_chance(tmp_path: Path, tiny_model: Pat
     assert train(folder) == 0
     verdict = read_json(folder / "eval" / "verdict.json")
     accuracy = verdict["metrics"]["reward_accuracy"]
+    jsonschema.validate(verdict, read_json(SCHEMAS / "verdict.json"))
     assert (verdict["verdict"], accuracy["base"], accuracy["n"]) == ("SHIP", 0.5, 24), verdict["reasons"]
     assert len((folder / "eval" / "samples.jsonl").read_text().splitlines()) == 24
 
