@@ -34,8 +34,7 @@ class Gpu(NamedTuple):
 
 
 def _gpu(row: Mapping[str, Any], sources: list[str]) -> Gpu:
-    nominal = row.get("memory_gb_nominal") or 0
-    mib = row.get("memory_mib") or int(nominal * 1024)
+    mib = _total_mib(row)
     capability = row.get("compute_capability")
     major, _, minor = (capability or "").partition(".")
     kinds = ("source", "memory_source", "bandwidth_source", "tensor_source", "fp32_source")
@@ -59,11 +58,19 @@ def _gpu(row: Mapping[str, Any], sources: list[str]) -> Gpu:
     )
 
 
+def _total_mib(row: Mapping[str, Any]) -> int:
+    return int(row.get("memory_mib") or (row.get("memory_gb_nominal") or 0) * 1024)
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return read_data("gpus.json")
+
+
 @cache
 def all_gpus() -> tuple[Gpu, ...]:
     """Every GPU of the catalogue."""
-    document = read_data("gpus.json")
-    return tuple(_gpu(row, document["sources"]) for row in document["gpus"])
+    return tuple(_gpu(row, _document()["sources"]) for row in _document()["gpus"])
 
 
 _NOISE = re.compile(r"nvidia|geforce|tesla|quadro|amd|instinct|radeon|generation|graphics|gpu|hbm[0-9]e?")
@@ -79,22 +86,21 @@ def _key(name: str) -> tuple[str, ...]:
 def find_gpu(name: str, total_bytes: int | None = None) -> Gpu | None:
     """Give the GPU that `name` means ("RTX 4090", "A100-80GB", an NVML name). Of cards that share a name the one whose
     memory is nearest to `total_bytes`; the smaller one when that is not given."""
-    exact = [gpu for gpu in all_gpus() if gpu.name.lower() == name.strip().lower()]
-    if exact:
-        return _nearest(exact, total_bytes)
-    words = _key(name)
-    if not words:
-        return None
-    hits = [gpu for gpu in all_gpus() if set(words) <= _words(gpu)]
+    rows = _document()["gpus"]
+    hits = [row for row in rows if row["name"].lower() == name.strip().lower()]
     if not hits:
-        return None
-    fewest = min(len(_key(gpu.name)) for gpu in hits)
-    return _nearest([gpu for gpu in hits if len(_key(gpu.name)) == fewest], total_bytes)
+        wanted = _key(name)
+        keys = [(row, _key(row["name"])) for row in rows] if wanted else []
+        found = [(row, key) for row, key in keys if set(wanted) <= {*key, *_sizes(row)}]
+        fewest = min((len(key) for _, key in found), default=0)
+        hits = [row for row, key in found if len(key) == fewest]
+    gpus = [_gpu(row, _document()["sources"]) for row in hits]
+    return _nearest(gpus, total_bytes) if gpus else None
 
 
-def _words(gpu: Gpu) -> set[str]:
-    gigabytes = round(gpu.total_bytes / 2**30)
-    return {*_key(gpu.name), f"{gigabytes}gb", f"{gigabytes}g"}
+def _sizes(row: Mapping[str, Any]) -> tuple[str, str]:
+    gigabytes = round(_total_mib(row) / 1024)
+    return f"{gigabytes}gb", f"{gigabytes}g"
 
 
 def _nearest(gpus: list[Gpu], total_bytes: int | None) -> Gpu:
