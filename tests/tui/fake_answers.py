@@ -135,6 +135,12 @@ MODELS = {
 }  # fmt: skip
 
 
+EXPORTED: dict[str, Any] = {
+    "format": "gguf", "path": "/runs/x/export/gguf", "passed": True, "next": ["llama-server -m model.gguf"],
+    "check": {"same_text": 1.0, "compared": 32, "threshold": 0.98, "notes": ["a note"]},
+}  # fmt: skip
+
+
 async def fake_ask(*arguments: str, module: str = "ftui", **_: Any) -> Any:
     """Answers as `ftui.tui.ask.ask` would."""
     if module == "ftui.services.preview":
@@ -145,6 +151,8 @@ async def fake_ask(*arguments: str, module: str = "ftui", **_: Any) -> Any:
         return CHECK
     if arguments[:2] == ("plan", "new"):
         return to_mapping(plan())
+    if arguments[0] == "export":
+        return EXPORTED
     if arguments[0] == "train":
         return {"run": "20261122-040000-tickets", "path": str(Path("/nowhere/20261122-040000-tickets"))}
     raise AssertionError(f"no answer for {arguments}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_answers import EXPORTED
 from fake_runs import empty_run, make_run
 from screens_kit import last_notice, settle, shown_text
 from test_nasty_strings import LONG, NASTY, check
@@ -232,10 +233,7 @@ async def test_hostile_answers(
 
 # -- export
 
-DONE: dict[str, Any] = {
-    "format": "gguf", "path": "/runs/x/export/gguf", "passed": True, "next": ["llama-server -m model.gguf"],
-    "check": {"same_text": 1.0, "compared": 32, "threshold": 0.98, "notes": ["a note"]},
-}  # fmt: skip
+DONE = EXPORTED
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Any, *, wait: bool = False) -> list[tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,28 @@ from textual.widget import Widget
 
 import ftui.tui.screens
 from ftui.services.drafts import save_draft
+from ftui.services.runs import Run
 from ftui.tui.app import FtuiApp
 from ftui.tui.screens.base import active_bindings
+from ftui.tui.screens.chat import ChatScreen
+from ftui.tui.screens.compare import CompareScreen
+from ftui.tui.screens.export import ExportScreen
+from ftui.tui.screens.rate import RateScreen
+from ftui.tui.screens.result import RunResultScreen
+from ftui.tui.screens.review import ReviewScreen
 from ftui.tui.state import WizardState
 from ftui.tui.widgets.key_bar import MOST_KEYS, KeyBar
 
 STAGES = ("decide", "data", "model", "plan", "result")
+WORK: dict[str, Callable[[Path], Screen[Any]]] = {
+    "review": lambda path: ReviewScreen(path.parents[2] / "rows.jsonl"),
+    "outcome": lambda path: RunResultScreen(Run(path)),
+    "compare": lambda path: CompareScreen([Run(path), Run(path)]),
+    "rate": lambda path: RateScreen(Run(path)),
+    "chat": lambda path: ChatScreen(Run(path)),
+    "export": lambda path: ExportScreen(Run(path)),
+}
+"""Screens that are opened over another one: name -> made for a run."""
 EATEN = {"ctrl+s", "ctrl+z", "ctrl+a", "ctrl+b", "ctrl+enter", "ctrl+c"}
 """Keys that terminals, tmux and screen keep for themselves."""
 
@@ -31,7 +48,8 @@ EATEN = {"ctrl+s", "ctrl+z", "ctrl+a", "ctrl+b", "ctrl+enter", "ctrl+c"}
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     answer_with(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "rows.jsonl").write_text("{}\n")
+    monkeypatch.setattr("ftui.tui.chat_thread.ChatThread.start", lambda self: None)
+    (tmp_path / "rows.jsonl").write_text('{"text": "a row"}\n' * 3)
     return make_run(tmp_path / "home" / "runs", status="finished", steps=300).path
 
 
@@ -44,6 +62,9 @@ async def at(pilot: Any, place: str, run: Path, tmp_path: Path) -> FtuiApp:
         app.wizard.state.run_path = str(run)
         app.wizard.open(place)
         await settle(pilot)
+    if place in WORK:
+        app.push_screen(WORK[place](run))
+        await settle(pilot)
     return app
 
 
@@ -51,7 +72,7 @@ def made(place: str, run: Path) -> FtuiApp:
     return watch_app(run) if place == "train" else welcome_app()
 
 
-PLACES = ("welcome", "train", *STAGES)
+PLACES = ("welcome", "train", *STAGES, *WORK)
 
 
 @pytest.mark.parametrize("place", PLACES)

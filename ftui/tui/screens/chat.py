@@ -206,9 +206,6 @@ class ChatScreen(FtuiScreen[None]):
         else:
             self.leave()
 
-    def action_leave(self) -> None:
-        self.leave()
-
     def action_keep(self) -> None:
         self._keep = not self._keep
         self._show()

@@ -187,7 +187,11 @@ class ExportScreen(FtuiScreen[None]):
                 self._worker.cancel()
 
     def action_leave(self) -> None:
-        self.action_stop_or_leave()
+        """Quit the program; an export that is running is asked about first."""
+        if self._worker is None:
+            self.app.exit(0)
+        else:
+            self.action_stop_or_leave()
 
     def action_copy(self) -> None:
         self.copy_out(self.query_one("#report", TextPane).plain, self.exported_run.name, "export-report.txt")
