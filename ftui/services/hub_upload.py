@@ -12,6 +12,8 @@ from ftui.services.files import read_json
 from ftui.services.runs import Run
 
 SENT = (".safetensors", ".json", ".jinja", ".md", ".txt", ".gguf")
+KEPT = ("check.json",)
+"""Stays here: it quotes answers to held-out prompts, which the card's summary of it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ def planned_upload(run: Run, repo: str | None, *, public: bool = False, folder: 
     chosen = folder or _newest_export(run)
     if folder is not None:
         _refuse_unchecked(folder)
-    files = sorted(path for path in chosen.rglob("*") if path.is_file() and path.suffix in SENT)
+    files = sorted(
+        path
+        for path in chosen.rglob("*")
+        if path.is_file() and (path.suffix in SENT or path.name == "Modelfile") and path.name not in KEPT
+    )
     named = tuple((str(path.relative_to(chosen)), path.stat().st_size) for path in files)
     return Upload(repo, chosen, named, public)
 

@@ -210,7 +210,8 @@ def test_an_upload_is_private_new_and_shown_first(exported: Run, monkeypatch: py
     hub = Hub()
     monkeypatch.setattr("huggingface_hub.HfApi", lambda: hub)
     upload = planned_upload(exported, "me/mine")
-    assert {name for name, _ in upload.files} >= {"adapter_model.safetensors", "README.md", "check.json"}
+    assert {name for name, _ in upload.files} >= {"adapter_model.safetensors", "README.md"}
+    assert "check.json" not in {name for name, _ in upload.files}, "it quotes held-out rows"
     assert upload.size_bytes > 0
     assert hub.made == []
     assert send(upload) == "https://hub/commit"
