@@ -5,9 +5,10 @@
   ftui chat RUN --with OTHER_RUN      a further adapter of the same base; `/use NAME` switches
   echo "Where is my parcel?" | ftui chat RUN --json
 
-Each line is a new conversation; with --keep the last model's answers are kept as the conversation's history. An empty
-line or Ctrl+D ends it; Ctrl+C ends the answer that is being written. `/use tuned` or `/use base tuned NAME` says who
-answers.
+On a terminal this is a screen with both answers side by side. With --plain, or where there is no terminal, it asks in
+lines: each line is a new conversation; with --keep the last model's answers are kept as the conversation's history. An
+empty line or Ctrl+D ends it; Ctrl+C ends the answer that is being written. `/use tuned` or `/use base tuned NAME` says
+who answers.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
   ftui rate RUN --max-rows 20        twenty rows, the same ones for every rater
   ftui rate RUN --results            win rates, and how far the raters agree
 
+On a terminal this is a screen; --plain asks in lines.
+
 Keys: 1 left much better, 2 left better, 3 the same, 4 right better, 5 right much better; b takes the last row back,
 s leaves a row for later, q ends. Which model wrote which is random and not shown. Without a terminal, each line of
 stdin rates one row: `4 3 3 5`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,21 @@ from typing import Any
 import pytest
 from fake_answers import CHECK, PREVIEW, fake_ask
 from screens_kit import answer_with, last_notice, settle, shown_text, welcome_app
+from test_nasty_strings import check as nasty
 from textual.widgets import Input, OptionList
 
 from ftui.errors import FtuiError
 from ftui.services.data_check import check, fixed_file
 from ftui.tui.app import FtuiApp
-from ftui.tui.data_words import FIX, KEEP, Group, groups_of
+from ftui.tui.data_words import FIX, KEEP, Group, group_detail, group_line, groups_of, headline
 from ftui.tui.glyphs import ASCII, UNICODE
+from ftui.tui.review_walk import Walk
+from ftui.tui.review_words import row_rows
 from ftui.tui.screens.data import DataScreen
 from ftui.tui.screens.model import ModelScreen
 from ftui.tui.screens.review import ReviewScreen
 from ftui.tui.token_words import length_rows, token_rows
+from ftui.tui.widgets.lines import Row
 
 
 def chat(user: str, answer: str | None) -> dict[str, Any]:
@@ -292,3 +297,20 @@ def test_the_histogram_begins_at_the_shortest_row_and_counts_every_row() -> None
     assert "7 rows are longer than 200 tokens" in text
     bars = [line for line in text.splitlines() if "█" in line]
     assert [int(line.split()[-1]) for line in bars] == [5, 7] and bars[0].split()[0] == "150"
+
+
+BROKEN = sorted((Path(__file__).parents[2] / "sample_data" / "broken").iterdir())
+
+
+@pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.name)
+def test_every_broken_file_is_checked_shown_and_walked(file: Path) -> None:
+    report = check(str(file))
+    rows: list[Row] = [headline(report, groups_of(report))]
+    for group in groups_of(report):
+        rows += [group_line(group, group.proposed, UNICODE, 76), *group_detail(group, group.proposed)]
+    with contextlib.suppress(FtuiError):  # nothing in it is a row
+        walk = Walk(file)
+        while walk.forward(to_open=False):
+            assert walk.row is not None
+            rows += row_rows(walk.row.data, (), UNICODE, as_json=False)
+    nasty("\n".join("".join(text for text, _ in row) for row in rows), shows=False)
