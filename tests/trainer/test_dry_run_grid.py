@@ -63,7 +63,6 @@ SLOW = [
     ("llama", {"method": "lora", "loss": "full", "logits_held": True}),
     ("llama", {"method": "lora", "loss": "full", "transformers": "4.48"}),
     ("llama", {"method": "lora", "loss": "full", "transformers": "4.45"}),
-    ("llama", {"method": "lora", "loss": "inplace"}),
     ("llama", {"method": "lora", "loss": "fused"}),
     ("llama", {"method": "lora", "kernels": "liger", "grad_checkpointing": False}),
     ("llama", {"method": "lora", "precision": "bf16"}),
