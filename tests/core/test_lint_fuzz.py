@@ -2,9 +2,11 @@
 
 import json
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -97,3 +99,27 @@ def test_no_row_makes_a_rule_fail(data: list[dict[str, Any]], task: str) -> None
         if fixer is not None and finding.fix and finding.row is not None:
             with suppress(LookupError):  # a fixer's way to say that the row is not of the shape it can repair
                 fixer(json.loads(before[finding.row]), finding.pointer)
+
+
+LONG = 20_000
+RUNS = {
+    "blank lines": "\n" * LONG,
+    "a final number": "#### 1," + "1" * LONG + "x",
+    "a JSON block": "```json\n" + "\n" * LONG + "x",
+    "a formula": "=cmd" + "a" * LONG,
+    "a heading": "Output: 1\n" + " \n" * LONG + "Input",
+    "a link": "see the page" + " " * LONG + "x http://",
+    "a percentage": "#### 5" + " " * LONG + "x",
+}
+
+
+@pytest.mark.parametrize("text", RUNS.values(), ids=RUNS)
+def test_no_long_run_takes_long(text: str) -> None:
+    """Each of these took minutes with a pattern that begins anew at every character of a run."""
+    began = time.process_time()
+    checker = Checker(RULES, Context())
+    asked = {"role": "user", "content": f"List 3 ways, as JSON only. {text}"}
+    checker.row(0, 1, {"messages": [asked, {"role": "assistant", "content": text}]})
+    checker.row(1, 2, {"prompt": "a", "chosen": text, "rejected": text + "b"})
+    assert not checker.failures
+    assert time.process_time() - began < 10

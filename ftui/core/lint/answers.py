@@ -35,7 +35,7 @@ _ENDS_OPEN = re.compile(
     r"|\b(?P<loose>to|in|for|with|that|is|are|was|were|by|from|at|on|into|can)\s*\Z"
 )
 _SENTENCE = re.compile(r"[.!?]\s")
-_TABLE_OR_LIST = re.compile(r"^\s*(?:[-*•|]|\d+[.)])", re.M)
+_TABLE_OR_LIST = re.compile(r"^[ \t]*(?:[-*•|]|\d+[.)])", re.M)
 _WORD = re.compile(r"\w+")
 
 

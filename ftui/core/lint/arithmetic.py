@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 CALCULATION = re.compile(r"<<([^<>=\n]{1,120})=\s*([^<>=\n]{1,40})>>")
-FINAL = re.compile(r"####\s*\$?(-?[\d,]*\.?\d+)\s*%?\s*\Z")
+FINAL = re.compile(r"####\s*\$?(-?[\d,]{0,40}\.?\d{1,40})\s*(?:%\s*)?\Z")
 BOXED = re.compile(r"\\boxed\{([^{}]{1,80})\}")
 _PLAIN = re.compile(
     r"(?<![\w.,)^])(?!0\d)(\d{1,9}(?:\.\d{1,4})?) ?([+\-−*×÷x]) ?(\d{1,9}(?:\.\d{1,4})?) ?="

@@ -25,7 +25,7 @@ _STRICT_JSON = re.compile(
     r"(?i)only (?:a |an |with )?(?:valid |single |one )?json|json (?:object )?only|valid json|json and nothing else"
     r"|no prose"
 )
-_FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?```\s*\Z", re.S)
+_FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?```\s*\Z", re.S)
 _ABOUT_CODE = re.compile(
     r"(?i)\b(?:python|javascript|java|code|function|script|program|library|flask|node|api endpoint|parse)\b"
 )
@@ -48,7 +48,7 @@ _NOW = re.compile(
 )
 _BARE_URL = re.compile(r"\s*<?(?:https?://|www\.)\S+>?\s*\Z")
 _TRAILING_URL = re.compile(
-    r"(?:article|page|website|web site|link|url|video|document|source)\b[^.\n]{0,40}[:.]?\s*\n?\s*(?:https?://"
+    r"(?:article|page|website|web site|link|url|video|document|source)\b[^.\n]{0,40}[:.]?\s*(?:https?://"
     r"|www\.)\S+\s*\Z",
     re.I,
 )
@@ -73,7 +73,7 @@ _LISTED = re.compile(
     r"|line|stanza|digit|letter"
     r"|syllable|page|minute|hour|day|week|month|year|percent|point|-)([a-z]+)"
 )
-_ITEM = re.compile(r"^\s*(?:\d{1,2}[.):]|[-*•])\s+\S", re.M)
+_ITEM = re.compile(r"^[ \t]*(?:\d{1,2}[.):]|[-*•])\s+\S", re.M)
 _ONE_WORD = re.compile(
     r"(?i)\b(?:in|with|using|reply with|answer in|only) (?:just |only |exactly )?(?:one|a single|1) word\b(?! or)"
 )

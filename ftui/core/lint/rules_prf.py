@@ -44,7 +44,7 @@ _TRUE = frozenset({"true", "1", "yes", "good", "desirable"})
 _FALSE = frozenset({"false", "0", "no", "bad", "undesirable"})
 _BARE = re.compile(r"[\W_]+")
 FEATURES = {
-    "a list": re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s", re.M),
+    "a list": re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])\s", re.M),
     "a heading": re.compile(r"^#{1,4} ", re.M),
     "bold type": re.compile(r"\*\*[^*\n]+\*\*"),
     "a code block": re.compile(r"```"),
@@ -238,7 +238,7 @@ def _check_leak(row: Row, column: str, report: Reporter) -> None:
     answer = answer.strip().rpartition("####")[2].strip()
     if answer.lower() not in row.lower:
         return
-    told = re.search(rf"(?:answer|solution|result) (?:is|:|=)\s*:?\s*{re.escape(answer.lower())}(?!\w)", row.lower)
+    told = re.search(rf"(?:answer|solution|result) (?:is|:|=)\s*(?::\s*)?{re.escape(answer.lower())}(?!\w)", row.lower)
     if told or (len(answer) >= 24 and " " in answer):
         report("PRF865", row.turns[0].pointer if row.turns else "", f'"{answer[:60]}" of {column} stands in the prompt')
 

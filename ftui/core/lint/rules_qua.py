@@ -99,7 +99,10 @@ _FORMS = ("template", "letter", "mail", "resume", "résumé", " cv", "form", "co
           "reply",
           "ad ", "advert", "caption", "tweet", "notice", "announcement", "introduc", "voicemail",
           "statement")  # fmt: skip
-_NEXT_EXAMPLE = re.compile(r"\n\s*(?:#{2,}\s*)?(?:\d{1,4}\s*[.)]\s*)?(Instruction|Input|Output|Response)\s*:", re.I)
+_NEXT_EXAMPLE = re.compile(
+    r"\n[ \t]*(?:#{2,9}[ \t]*)?(?:\d{1,4}[ \t]*[.)][ \t]*)?(Instruction|Input|Output|Response)[ \t]*:", re.I
+)
+_BEFORE_EXAMPLE = re.compile(r"(?:<!--.{0,100}-->|#+|\d+)\Z")
 _SELF = re.compile(
     r"\b(?:I am|I'm|I’m|my name is|call me)\s+(?:an? )?(?:\w+ ){0,4}?(ChatGPT|GPT-?\d\w*|Claude|Gemini|Bard|Copilot"
     r"|Grok"
@@ -111,7 +114,7 @@ _SELF = re.compile(
     r"|我是(?:一个)?(?:由)?(OpenAI|ChatGPT|通义千问|文心一言|Claude)"
 )
 _FENCE = re.compile(r"```(python|py|json)[ \t]*\n(.*?)```", re.S | re.I)
-_NOT_A_PROGRAM = re.compile(r"^\s*(?:>>>|\$ |!|%)|\.\.\.|…|<[a-z_ ]+>", re.M)
+_NOT_A_PROGRAM = re.compile(r"^[ \t]*(?:>>>|\$ |!|%)|\.\.\.|…|<[a-z_ ]+>", re.M)
 _MAX_PARSED = 4000
 
 
@@ -468,7 +471,11 @@ def _without_opening(text: str) -> str:
 
 def _before_next_example(text: str) -> str:
     found = _NEXT_EXAMPLE.search(text)
-    return re.sub(r"\s*(?:<!--.*?-->|#+|\d+)?\s*\Z", "", text[: found.start()]) if found and found.start() else text
+    if not found or not found.start():
+        return text
+    kept = text[: found.start()].rstrip()
+    left_over = _BEFORE_EXAMPLE.search(kept, max(0, len(kept) - 120))
+    return kept[: left_over.start()].rstrip() if left_over else kept
 
 
 FIXES: dict[str, Fixer] = {

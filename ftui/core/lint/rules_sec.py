@@ -43,7 +43,9 @@ _INJECTION = re.compile(
     r" (?:instruction|prompt|rule|message|direction)s?|\bdo not (?:tell|inform|mention (?:this|it) to) the user\b"
     r"|\byou are now (?:in |a |an )?(?:DAN|developer mode|jailbroken|unrestricted)"
 )
-_FORMULA = re.compile(r"(?:=[A-Za-z]{2,}[\w.]*[(|!]|=[+\-@]?\w+[+\-*/]|@[A-Z]+\(|[+\-]\d+[+\-*/]\d+\Z|=cmd)")
+_FORMULA = re.compile(
+    r"(?:=[A-Za-z]{2,40}[\w.]{0,40}[(|!]|=[+\-@]?\w{1,60}[+\-*/]|@[A-Z]{1,40}\(|[+\-]\d{1,40}[+\-*/]\d{1,40}\Z|=cmd)"
+)
 _COLUMNS = frozenset({"license", "licence", "source", "model", "generator", "teacher", "teacher_model", "source_model"})
 _RESTRICTED = re.compile(
     r"(?i)\bnc\b|non-?commercial|research[ -]only|no[ -]derivatives|\bnd\b|proprietary"
