@@ -25,7 +25,8 @@ from ftui.tui.screens.train import TrainScreen
 
 SAMPLES = [
     {"id": 0, "prompt": "First", "reference": "a b", "base": "x", "tuned": "a b", "base_score": 0, "tuned_score": 1},
-    {"id": 1, "prompt": "Second", "reference": "d", "base": "d", "tuned": "e", "base_score": 1.0, "tuned_score": 0.5},
+    {"id": 1, "prompt": "Second", "reference": "d, not e", "base": "d, not e", "tuned": "f, not e",
+     "base_score": 1.0, "tuned_score": 0.5},
     {"id": 2, "prompt": "Third", "reference": "f", "base": "f", "tuned": "f", "base_score": 1, "tuned_score": 1},
 ]  # fmt: skip
 VERDICT = {
@@ -72,7 +73,7 @@ async def test_the_four_pages_of_a_result(tmp_path: Path) -> None:
         assert "✓ better  +1.00  First" in text and "✗ worse   -0.50  Second" in text and "as wanted" in text
         await pilot.press("down")
         await settled(pilot)
-        assert "»e«" in shown_text(app)
+        assert "»f«, not e" in shown_text(app)
         await pilot.press("3")
         await settled(pilot)
         text = shown_text(app)
@@ -327,7 +328,7 @@ async def test_a_disk_that_refuses_keeps_the_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [(NASTY, (60, 18)), (NASTY, (120, 40)), (LONG[:200_000], (80, 24))], ids=["60", "120", "long-80"]
+    ("text", "size"), [(NASTY, (60, 18)), (NASTY, (120, 40)), (LONG[:50_000], (80, 24))], ids=["60", "120", "long-80"]
 )
 async def test_hostile_text_in_every_page(tmp_path: Path, text: str, size: tuple[int, int]) -> None:
     run = nasty_run(tmp_path, text.encode("utf-8", "ignore").decode())
