@@ -125,7 +125,7 @@ class RunFeed:
         return not self.gone and self.state.live
 
     def predicted_bytes(self, device: str) -> float | None:
-        """The predicted peak of the GPU ("gpu") or what the trainer's own tensors hold ("host"), where there was one."""
+        """The predicted peak of the GPU ("gpu") or of the trainer's own tensors ("host"), where there was one."""
         whole = self.prediction.get("predicted_device_bytes")
         value = whole.get("expected") if isinstance(whole, Mapping) else whole
         if device == "host" and not isinstance(value, int | float):
