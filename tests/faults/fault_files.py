@@ -182,9 +182,10 @@ def _write_steps(run: Run, size_bytes: int) -> int:
 
 def _measured(command: list[str], stop_after: float | None = None) -> tuple[float, float, str]:
     """Seconds, the most resident MiB, and the end of stdout of an ftui command."""
+    # VmHWM, not ru_maxrss: that one begins with what the parent held when it forked.
     code = (
-        "import resource, sys; from ftui.cli import main; code = main(sys.argv[1:]);"
-        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+        "import sys; from ftui.cli import main; code = main(sys.argv[1:]);"
+        "sys.stderr.write(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )
     began = time.perf_counter()
     child = subprocess.Popen([sys.executable, "-c", code, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
