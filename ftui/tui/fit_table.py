@@ -96,7 +96,7 @@ def table_rows(found: Sequence[Way], chosen: int, width: int, glyphs: Glyphs) ->
     """Methods against verdicts; the chosen one is marked."""
     name_cells = max(len(way.name) for way in found)
     speeds = width >= NARROW_CELLS
-    head = f"  {'method':<{name_cells}}  {'needs':>9}  {'to spare':>9}  {'tokens/s  ' if speeds else ''}verdict"
+    head = f"  {'method':<{name_cells}}  {'needs':>9}  {'to spare':>10}  {'tokens/s  ' if speeds else ''}verdict"
     rows: list[Row] = [((head, "dim"),)]
     for index, way in enumerate(found):
         here = index == chosen
@@ -110,7 +110,7 @@ def table_rows(found: Sequence[Way], chosen: int, width: int, glyphs: Glyphs) ->
         spare = answer.verdict.margin_bytes
         sign = glyphs.good if verdict == "fits" else glyphs.warning if verdict == "tight" else glyphs.bad
         rate = f"{answer.speed.tokens_per_second:,.0f}" if answer.speed else "?"
-        figures = f"  {gib(answer.band.expected):>9}  {gib(spare):>9}  {f'{rate:>8}  ' if speeds else ''}"
+        figures = f"  {gib(answer.band.expected):>9}  {gib(spare):>10}  {f'{rate:>8}  ' if speeds else ''}"
         rows.append((mark, name, (figures, "text"), (f"{sign} {verdict}", VERDICT_LOOKS[verdict])))
     return rows
 
