@@ -113,7 +113,9 @@ def _compiled(source: str, opening: str, closing: str) -> Any:
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda format: datetime.now().strftime(format)
     try:
-        return environment.from_string(source)
+        template = environment.from_string(source)
+        template.globals = dict(template.globals)  # a ChainMap, which is copied slowly for every row
+        return template
     except jinja2.exceptions.TemplateError as error:
         raise FtuiError(
             "The chat template is not valid Jinja",
