@@ -137,7 +137,8 @@ def readable_dataset(path: str | Path, *, mapping: Mapping[str, str] | None = No
     if not data.sources:
         first = next((f for f in data.findings if f.severity == Severity.ERROR), None)
         why = first.message if first else "no data file was found"
-        raise FtuiError("The dataset cannot be read", f"{path}: {why}", "Look at it: ftui lint FILE")
+        absent = first is not None and first.code == "FIL001"
+        raise FtuiError("The dataset cannot be read", f"{path}: {why}", "" if absent else "Look at it: ftui lint FILE")
     return data
 
 
