@@ -52,6 +52,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument("--lora-targets", metavar="all-linear|NAME,NAME")
     recipe.add_argument("--gpus", type=int, metavar="N", help="GPUs that share the work (default 1)")
     recipe.add_argument("--sharding", choices=("none", "ddp", "fsdp", "zero2", "zero3"))
+    recipe.add_argument(
+        "--transformers",
+        choices=("5", "4.48", "4.45"),
+        help="the release whose memory habits count (default: 5, with which ftui trains; before it QLoRA took the "
+        "experts of a mixture to 4 bit)",
+    )
     where = parser.add_argument_group("where")
     where.add_argument("--gpu", metavar="NAME", help='a GPU of the catalogue, say "RTX 4090"')
     where.add_argument("--vram-gib", type=float, metavar="X", help="memory of a GPU of which nothing else is known")
@@ -101,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 def requested(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of FitRequest that the user named. Raises FtuiError for numbers that cannot be."""
     plain = ("method", "task", "seq_len", "micro_batch", "optimizer", "precision", "quant", "loss", "attention")
-    names = (*plain, "lora_rank", "gpus", "sharding")
+    names = (*plain, "lora_rank", "gpus", "sharding", "transformers")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     for name in ("seq_len", "micro_batch", "lora_rank", "gpus"):
         if name in given and given[name] < 1:

@@ -372,3 +372,9 @@ def test_experts_of_qlora_are_said_to_stay_as_they_are():
     answer = answer_fit(shape, fit_target.named_target("H200", None), {"method": "qlora"})
     assert answer.memory.components["weights"] > 80 * GIB
     assert any("stay in 16 bit" in sentence for sentence in answer.memory.assumptions)
+
+
+def test_an_older_release_took_the_experts_to_four_bit(capsys):
+    flags = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "--method", "qlora", "--gpu", "A100 80GB")
+    assert answer(capsys, *flags, "--transformers", "5", code=1)["verdict"] == "no"
+    assert answer(capsys, *flags, "--transformers", "4.48")["verdict"] == "fits"

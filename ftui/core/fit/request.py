@@ -20,6 +20,7 @@ Loss = Literal["full", "inplace", "chunked", "fused"]
 AttentionImpl = Literal["sdpa", "flash", "eager"]
 Sharding = Literal["none", "ddp", "fsdp", "zero2", "zero3"]
 Kernels = Literal["torch", "liger", "unsloth"]
+Transformers = Literal["5", "4.48", "4.45"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": get_args(Method),
@@ -31,6 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "attention": get_args(AttentionImpl),
     "sharding": get_args(Sharding),
     "kernels": get_args(Kernels),
+    "transformers": get_args(Transformers),
 }
 """Field name -> the values it takes, for argument parsers and pickers."""
 
@@ -95,7 +97,7 @@ class FitRequest:
     """Chunked loss only: the chunks of logits are kept for the backward pass (torchtune, litgpt), not made again."""
     logits_held: bool = True
     """The output object, and with it the logits, is alive during the backward pass (a plain training loop)."""
-    transformers: Literal["5", "4.48", "4.45"] = "5"
+    transformers: Transformers = "5"
     """Generation of transformers whose loss code runs: before 5 the shift by one token copies the fp32 logits."""
     accumulates: bool = False
     """Gradients are summed over several micro-batches: they exist during the next forward pass."""
