@@ -48,10 +48,10 @@ class PlanScreen(StageScreen):
             id="plan.start",
             tooltip="The run goes on without this terminal",
         ),
+        Binding("f", "fit", "Will it fit?", id="plan.fit", tooltip="Methods, lengths and batches against the memory"),
         Binding("d", "reset", "Undo mine", id="plan.reset", tooltip="Back to the proposed value"),
         Binding("e", "editor", "Editor", show=False, id="plan.editor", tooltip="The whole plan in $EDITOR"),
         Binding("a", "all", "All fields", id="plan.all", tooltip="Also those that nobody thought about"),
-        Binding("f", "fit", "Will it fit?", id="plan.fit", tooltip="Methods, lengths and batches against the memory"),
         Binding("w", "write", "Write a file", show=False, id="plan.write", tooltip="plan.yaml in this folder"),
         Binding("r", "propose", "Propose anew", show=False, id="plan.propose", tooltip="Keeps what you changed"),
     ]
