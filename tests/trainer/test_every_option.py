@@ -125,7 +125,8 @@ ROWS = {
     "text": [{"text": "please now " * 60}, *texts(23)],
     **{task: with_a_long_one(pairs(24, 1)) for task in ("dpo", "orpo", "reward")},
     "kto": with_a_long_one(judged(24, 1)),
-    **{task: with_a_long_one(prompts(24, 1)) for task in ("grpo", "rloo")},
+    # A few steps see a few of them only: all are long.
+    **{task: [with_a_long_one([row])[0] for row in prompts(24, 1)] for task in ("grpo", "rloo")},
 }
 BASE = {"train.max_steps": 3, "train.micro_batch": 8, "train.accumulation": 1, "train.learning_rate": 1e-2}
 ONLINE = {
@@ -145,7 +146,8 @@ WITH = {
     "method.quant": {"method.technique": "qlora"},
     "train.epochs": {"train.max_steps": None},
     "train.save_every_steps": {"train.eval_every_steps": 3},
-    "train.keep_checkpoints": {"train.save_every_steps": 1},
+    # The best evaluation is the last: its checkpoint is kept in any case.
+    "train.keep_checkpoints": {"train.save_every_steps": 1, "train.eval_every_steps": 3},
 }
 
 
