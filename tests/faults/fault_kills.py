@@ -37,11 +37,11 @@ def kills(kind: str, count: int, stage: Stage, seed: int, per_run: int, until: f
 
 
 def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, ways: list[str], until: float) -> int:
-    """Kill `count` processes of the kind, each at a random moment of a run's usual length; gives how many were hit."""
+    """Kill `count` processes of the kind, each at a random moment within half of a run's usual length; gives how many were hit."""
     hit = 0
     for _ in range(count):
         # Half of them early, where state changes hands; the others anywhere.
-        wait = noise.uniform(0.0, span if noise.random() < 0.5 else 1.5)
+        wait = noise.uniform(0.0, span / 2 if noise.random() < 0.5 else 1.5)
         if time.monotonic() > until or not _sleep_while_live(run, wait):
             break
         if kind == "viewer":
