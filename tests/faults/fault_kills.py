@@ -37,7 +37,7 @@ def kills(kind: str, count: int, stage: Stage, seed: int, per_run: int, until: f
 
 
 def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, ways: list[str], until: float) -> int:
-    """Kill `count` processes of the kind, each at a random moment within half of a run's usual length; gives how many were hit."""
+    """Kill `count` processes of the kind, each within half of a run's usual length; gives how many were hit."""
     hit = 0
     for _ in range(count):
         # Half of them early, where state changes hands; the others anywhere.
