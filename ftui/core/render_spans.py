@@ -108,6 +108,8 @@ def _quick_spans(dialect: Dialect, form: Form, text: str, trained: Sequence[int]
         content = message.get("content")
         if message.get("tool_calls") or not isinstance(content, str) or "reasoning_content" in message:
             return None
+        if _EMPTY_THINKING.match(content):  # whose thinking it is, only a second rendering tells
+            return None
         start = text.find(lead, position) + len(lead)
         if not text.startswith(content, start) or not content:
             if empty := _EMPTY_THINKING.match(text, start):

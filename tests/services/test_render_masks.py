@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_render_templates import PLAIN, TOOLS, assistant, check_consistent, loaded, said, user
 
+from ftui.core import render_spans
 from ftui.core.render import Options, Rendered, RenderError, render_chat, render_pair, render_prompt, render_row
 
 THOUGHT = re.compile(r"\s*</?think>\s*")
@@ -195,3 +196,16 @@ def test_a_model_that_thinks_is_asked_as_its_rows_answer() -> None:
     assert render_prompt(open_thought, asked).text.endswith("<think>\n")
     closed = render_prompt(open_thought, asked, like=assistant("So.")).text
     assert "</think>" in closed and closed.startswith(render_prompt(open_thought, asked).text.rstrip())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("words", ["yes", " yes\n", "<think>\n\n</think>\n\nyes", "</think>yes", "one two"])
+def test_the_short_way_to_the_answers_gives_the_mask_of_the_long_one(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = loaded(name).dialect
+    messages = [user("one"), assistant(words), user("three"), assistant(words)]
+    short = refusing(name, messages)
+    monkeypatch.setattr(render_spans, "_quick_spans", lambda *_: None)
+    long = refusing(name, messages)
+    assert (short and short.trained_text) == (long and long.trained_text), dialect
