@@ -125,8 +125,11 @@ ROWS = {
     "text": [{"text": "please now " * 60}, *texts(23)],
     **{task: with_a_long_one(pairs(24, 1)) for task in ("dpo", "orpo", "reward")},
     "kto": with_a_long_one(judged(24, 1)),
-    # A few steps see a few of them only: all are long.
-    **{task: [with_a_long_one([row])[0] for row in prompts(24, 1)] for task in ("grpo", "rloo")},
+    # A few steps see a few of them only: every other one is long.
+    **{
+        task: [row if index % 2 else with_a_long_one([row])[0] for index, row in enumerate(prompts(24, 1))]
+        for task in ("grpo", "rloo")
+    },
 }
 BASE = {"train.max_steps": 3, "train.micro_batch": 8, "train.accumulation": 1, "train.learning_rate": 1e-2}
 ONLINE = {
