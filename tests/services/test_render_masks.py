@@ -147,6 +147,8 @@ def test_reasoning_is_trained_where_the_template_writes_it_and_told_where_not() 
         @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.text("qrstuvwx", min_size=8, max_size=12), said)
         def check(thought: str, answer: str) -> None:
+            if thought in answer:
+                return  # which of the two stands in the text could not be told
             made = refusing(name, [user("Why is that so?"), assistant(answer, reasoning_content=thought)])
             if made is None:
                 return

@@ -70,7 +70,8 @@ def test_leaving_the_program_in_the_middle_is_silent_and_leaves_no_child(
 ) -> None:
     number = tmp_path / "pid"
     module.write_text(
-        f"import os, pathlib, time\npathlib.Path({str(number)!r}).write_text(str(os.getpid()))\ntime.sleep(60)\n"
+        f"import os, pathlib, time\npathlib.Path({str(number)!r} + '.new').write_text(str(os.getpid()))\n"
+        f"os.replace({str(number)!r} + '.new', {str(number)!r})\ntime.sleep(60)\n"
     )
     script = f"""
 import asyncio, gc, pathlib
@@ -88,7 +89,7 @@ gc.collect()
     assert done.stderr == ""
     for _ in range(100):
         try:
-            os.kill(int(number.read_text() or 0), 0)
+            os.kill(int(number.read_text()), 0)
         except ProcessLookupError:
             return
         time.sleep(0.05)
