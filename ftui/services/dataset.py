@@ -138,7 +138,8 @@ def readable_dataset(path: str | Path, *, mapping: Mapping[str, str] | None = No
         first = next((f for f in data.findings if f.severity == Severity.ERROR), None)
         why = first.message if first else "no data file was found"
         absent = first is not None and first.code == "FIL001"
-        raise FtuiError("The dataset cannot be read", f"{path}: {why}", "" if absent else "Look at it: ftui lint FILE")
+        hint = "Is the path right? It is taken from the current folder." if absent else "Look at it: ftui lint FILE"
+        raise FtuiError("The dataset cannot be read", f"{path}: {why}", hint)
     return data
 
 

@@ -7,7 +7,6 @@ fetched earlier, the catalogue, the hub (a few seconds at most, unless HF_HUB_OF
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 from ftui.core.catalog import models as catalogue
 from ftui.core.fit.shapes import ModelShape, shape_from_config
 from ftui.errors import FtuiError
-from ftui.services.paths import home, hub_cache, sample_data
+from ftui.services.paths import home, hub_cache, hub_offline, sample_data
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 MAX_CONFIG_BYTES = 5_000_000
@@ -63,7 +62,7 @@ def find_model(name: str, *, online: bool | None = None) -> FoundModel:
     remembered = _remembered(model_id)
     if remembered.is_file():
         return _found(model_id, "fetched", remembered)
-    return _from_hub(model_id, online=not _offline() if online is None else online)
+    return _from_hub(model_id, online=not hub_offline() if online is None else online)
 
 
 def full_name(name: str) -> str:
@@ -171,17 +170,13 @@ def weights_state(folder: Path) -> tuple[str, int]:
 # ---- the hub ----
 
 
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-
-
 def _remembered(model_id: str) -> Path:
     return home() / "model-configs" / f"{model_id.replace('/', '--')}.json"
 
 
 def _from_hub(model_id: str, online: bool) -> FoundModel:
     if not online:
-        raise _not_found(model_id, "HF_HUB_OFFLINE is set, so the hub was not asked")
+        raise _not_found(model_id, "the hub was not asked (--offline or HF_HUB_OFFLINE)")
     from ftui.services.model_hub import HubError, fetch, hub_url
 
     address = hub_url(model_id, "config.json")

@@ -47,3 +47,8 @@ def sample_data() -> Path:
     package = Path(__file__).resolve().parent.parent
     inside = package / "_sample_data"
     return inside if inside.is_dir() else package.parent / "sample_data"
+
+
+def hub_offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids asking the hub, as huggingface_hub reads it."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")

@@ -6,7 +6,6 @@ Only safetensors, JSON and tokenizer files are ever fetched or accepted: no pick
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Literal
 from ftui.core.catalog import models as catalogue
 from ftui.errors import FtuiError
 from ftui.services.model_config import HUB_ID, SMOLLM2, TINY, cached_snapshot, full_name, weights_state
-from ftui.services.paths import hub_cache, sample_data
+from ftui.services.paths import hub_cache, hub_offline, sample_data
 
 Source = Literal["folder", "sample", "cache", "hub", "wheel"]
 Progress = Callable[[str], None]
@@ -137,7 +136,7 @@ def _smollm2(progress: Progress) -> ResolvedModel:
 
 def _from_hub(model_id: str, revision: str | None, progress: Progress) -> ResolvedModel:
     """Download into the hub cache. Raises FtuiError, one sentence for each way that it can fail."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if hub_offline():
         raise FtuiError(
             "The model is not on this machine", f"{model_id}: HF_HUB_OFFLINE is set, so the hub was not asked",
             "Unset it, or give the folder of a copy.",

@@ -19,17 +19,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftui.core.events import Event, Phase, to_line
+from ftui.core.events import Phase
 from ftui.errors import FtuiError
+from ftui.trainer.request import emit, serve
 
 METHODS = {"linear": "cat", "ties": "ties_svd", "dare_linear": "dare_linear_svd", "dare_ties": "dare_ties_svd"}
 CHECK_ROWS_MAX = 32
-
-
-def emit(event: Event) -> None:
-    """Say it on stdout, at once."""
-    sys.stdout.write(to_line(event))
-    sys.stdout.flush()
 
 
 def merge(run_dir: Path, request: Mapping[str, Any]) -> None:
@@ -160,19 +155,5 @@ def _refuse_what_cannot_be_merged(source: Mapping[str, Any]) -> None:
         )
 
 
-def main(arguments: list[str]) -> int:
-    """Do it; a failure is the last event."""
-    from ftui.trainer.failure import as_failed
-
-    try:
-        merge(Path(arguments[0]), json.loads(Path(arguments[1]).read_text(encoding="utf-8")))
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # whatever a model or a library raises: the caller gets one sentence
-        emit(as_failed(error))
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve(merge, sys.argv[1:]))

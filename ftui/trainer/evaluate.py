@@ -8,22 +8,16 @@ Speaks in events, one a line, on stdout; the results are files.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftui.core.events import Event, Failed, Phase, to_line
+from ftui.core.events import Phase
 from ftui.core.plan import with_values
 from ftui.errors import FtuiError
-
-
-def emit(event: Event) -> None:
-    """Say it on stdout, at once."""
-    sys.stdout.write(to_line(event))
-    sys.stdout.flush()
+from ftui.trainer.request import emit, serve
 
 
 def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
@@ -98,20 +92,5 @@ def _lay_out(run_dir: Path, out: Path) -> None:
             shutil.copyfile(run_dir / name, out / name)
 
 
-def main(arguments: list[str]) -> int:
-    """Do it; a failure is the last event."""
-    from ftui.trainer.failure import as_failed
-
-    try:
-        evaluate(Path(arguments[0]), json.loads(Path(arguments[1]).read_text(encoding="utf-8")))
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # whatever a model or a library raises: the caller gets one sentence
-        failed: Failed = as_failed(error)
-        emit(failed)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve(evaluate, sys.argv[1:]))

@@ -15,18 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftui.core.events import Event, Phase, to_line
+from ftui.core.events import Phase
 from ftui.errors import FtuiError
+from ftui.trainer.request import emit, serve
 
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 QUANTIZER = "llama-quantize"
 SHARD = "4GB"
-
-
-def emit(event: Event) -> None:
-    """Say it on stdout, at once."""
-    sys.stdout.write(to_line(event))
-    sys.stdout.flush()
 
 
 def export(run_dir: Path, request: Mapping[str, Any]) -> None:
@@ -227,19 +222,5 @@ def _quantize(quantizer: str, whole: Path, path: Path) -> None:
         raise FtuiError("llama.cpp's quantizer failed", f"exit code {done.returncode}: {words[:200]}")
 
 
-def main(arguments: list[str]) -> int:
-    """Do it; a failure is the last event."""
-    from ftui.trainer.failure import as_failed
-
-    try:
-        export(Path(arguments[0]), json.loads(Path(arguments[1]).read_text(encoding="utf-8")))
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # whatever a model or a library raises: the caller gets one sentence
-        emit(as_failed(error))
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve(export, sys.argv[1:]))

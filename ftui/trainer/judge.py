@@ -7,22 +7,16 @@ G-Eval). So there is no reply that cannot be read. Leaves {key: {criterion: scor
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftui.core.events import Event, Phase, to_line
+from ftui.core.events import Phase
 from ftui.core.judge import FORM
 from ftui.core.rating import CRITERIA
 from ftui.errors import FtuiError
-
-
-def emit(event: Event) -> None:
-    """Say it on stdout, at once."""
-    sys.stdout.write(to_line(event))
-    sys.stdout.flush()
+from ftui.trainer.request import emit, serve
 
 
 def judge(run_dir: Path, request: Mapping[str, Any]) -> None:
@@ -71,19 +65,5 @@ def judge(run_dir: Path, request: Mapping[str, Any]) -> None:
     write_json(Path(request["out"]), scores)
 
 
-def main(arguments: list[str]) -> int:
-    """Do it; a failure is the last event."""
-    from ftui.trainer.failure import as_failed
-
-    try:
-        judge(Path(arguments[0]), json.loads(Path(arguments[1]).read_text(encoding="utf-8")))
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # whatever a model or a library raises: the caller gets one sentence
-        emit(as_failed(error))
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve(judge, sys.argv[1:]))
