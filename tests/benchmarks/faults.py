@@ -1,5 +1,8 @@
 """Faults at random moments: `python tests/benchmarks/faults.py [--only NAME ...] [--trainer 100] [--minutes 5]`.
 
+    python tests/benchmarks/faults.py --only trainer --trainer 40 --add-up faults.jsonl     as often as time allows
+    python tests/benchmarks/faults.py --only --add-up faults.jsonl                          the table of all of them
+
 Prints a table: faults tried, runs that ended with bit for bit the weights and losses of a run never disturbed, the most
 steps that one fault made the trainer do again (a checkpoint is saved every 10), step events lost or doubled, processes
 left behind. Then what waiting and watching cost. Real trainers on the CPU, one thread; several faults hit one run,
@@ -9,11 +12,13 @@ because starting a trainer costs seconds. Mounting a small tmpfs needs root; wit
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "faults"))
@@ -23,7 +28,7 @@ from fault_clock import jumps
 from fault_disk import NoMount, full_disks, read_only
 from fault_files import damaged_checkpoints, damaged_events, huge_events
 from fault_kills import kills
-from fault_kit import HEADER, Stage, set_stage
+from fault_kit import HEADER, Row, Stage, set_stage
 
 PER_RUN = 10
 FAULTS = ("trainer", "supervisor", "viewer", "disk", "unwritable", "clock", "events", "checkpoints")
@@ -33,29 +38,44 @@ COSTS = ("huge", "list", "back", "crowd", "price")
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=[*FAULTS, *COSTS], default=[*FAULTS, *COSTS])
+    parser.add_argument("--only", nargs="*", choices=[*FAULTS, *COSTS], default=[*FAULTS, *COSTS])
     counts = dict(zip(FAULTS, (100, 50, 50, 20, 5, 2, 10, 6), strict=True))
     for name, count in counts.items():
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"how many; {count}")
     parser.add_argument("--gib", type=float, default=2.0, help="size of the huge event file; 2")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no new run after so long; 60")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--add-up", type=Path, metavar="FILE", help="add to the slices in FILE, each by another seed, and print the sum"
+    )
     asked = parser.parse_args(arguments)
     place = Path(tempfile.mkdtemp(prefix="ftui-faults-"))
     os.environ["FTUI_HOME"] = str(place / "home")
     # One thread: sums in the same order every time, which is what "bit for bit" needs.
     os.environ["OMP_NUM_THREADS"] = "1"
     good = True
+    slices = Slices(asked.add_up)
     if any(name in FAULTS or name == "price" for name in asked.only):
         until = time.monotonic() + asked.minutes * 60
         stage = set_stage(place)
         print(f"undisturbed: {len(stage.calm.losses)} steps, {stage.calm_seconds:.0f} s from start to end\n\n{HEADER}")
         for name in (name for name in FAULTS if name in asked.only):
-            good &= show(name, getattr(asked, name), stage, place, asked.seed, until)
+            # Other moments in each slice.
+            seed = 1000 * slices.count(name) + asked.seed
+            try:
+                row = disturb(name, getattr(asked, name), stage, place, seed, until)
+            except NoMount as error:
+                print(f"{name:<24} left out: {error}")
+                continue
+            show(row)
+            slices.add(name, row)
+            good &= row.good
         if "price" in asked.only:
             price = fault_watch.price_of_supervision(stage, 30.0)
             print(f"\nsupervision: {price.core_share:.2%} of one core, {price.rss_mib:.0f} MiB ({price.seconds:.0f} s)")
     show_costs(asked.only, asked.gib)
+    if asked.add_up is not None:
+        slices.show_sum()
     if good:
         shutil.rmtree(place, ignore_errors=True)
     else:
@@ -63,28 +83,56 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if good else 1
 
 
-def show(name: str, count: int, stage: Stage, place: Path, seed: int, until: float) -> bool:
-    """Do one kind of fault and print its line; whether all went well."""
-    try:
-        if name in ("trainer", "supervisor", "viewer"):
-            row = kills(name, count, stage, seed, PER_RUN, until)
-        elif name == "disk":
-            row = full_disks(count, stage, place / f"disk-{seed}", seed, PER_RUN // 2, until)
-        elif name == "unwritable":
-            row = read_only(count, stage, seed)
-        elif name == "clock":
-            row = jumps(count, stage, place)
-        elif name == "events":
-            row = damaged_events(count, stage, seed, until)
-        else:
-            row = damaged_checkpoints(count, stage, seed, until)
-    except NoMount as error:
-        print(f"{name:<24} left out: {error}")
-        return True
+class Slices:
+    """What earlier calls found, kept in a file of one row of the table per line; nothing is kept without a file."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        lines = file.read_text().splitlines() if file is not None and file.exists() else []
+        self.rows = [(record.pop("name"), Row(**record)) for record in map(json.loads, lines)]
+
+    def count(self, name: str) -> int:
+        """Slices of a fault so far."""
+        return sum(each == name for each, _ in self.rows)
+
+    def add(self, name: str, row: Row) -> None:
+        """Keep one more slice."""
+        self.rows.append((name, row))
+        if self.file is not None:
+            with self.file.open("a") as file:
+                file.write(json.dumps({"name": name, **asdict(row)}) + "\n")
+
+    def show_sum(self) -> None:
+        """Print the table of all slices together."""
+        print(f"\n{len(self.rows)} slices in all\n{HEADER}")
+        for name in dict.fromkeys(each for each, _ in self.rows):
+            whole = Row("")
+            for row in (row for each, row in self.rows if each == name):
+                whole.fault = row.fault
+                whole.add(row)
+            show(whole)
+
+
+def disturb(name: str, count: int, stage: Stage, place: Path, seed: int, until: float) -> Row:
+    """Do one kind of fault so often. Raises NoMount."""
+    if name in ("trainer", "supervisor", "viewer"):
+        return kills(name, count, stage, seed, PER_RUN, until)
+    if name == "disk":
+        return full_disks(count, stage, place / f"disk-{seed}", seed, PER_RUN // 2, until)
+    if name == "unwritable":
+        return read_only(count, stage, seed)
+    if name == "clock":
+        return jumps(count, stage, place)
+    if name == "events":
+        return damaged_events(count, stage, seed, until)
+    return damaged_checkpoints(count, stage, seed, until)
+
+
+def show(row: Row) -> None:
+    """Print a line of the table and what went wrong."""
     print(row.line(), flush=True)
     for problem in row.problems:
         print(f"    {problem}")
-    return row.good
 
 
 def show_costs(only: list[str], gib: float) -> None:

@@ -62,7 +62,6 @@ def full_disks(count: int, stage: Stage, place: Path, seed: int, per_run: int, u
     Half of the times nothing at all is left; otherwise too little for a checkpoint.
     """
     noise, row = random.Random(seed), Row("full disk")
-    told = paused = 0
     with small_disk(place) as disk:
         while row.tried < count and time.monotonic() < until:
             run = begin(stage.model, stage.rows, f"disk-{row.runs}", folder=disk / "runs")
@@ -74,8 +73,8 @@ def full_disks(count: int, stage: Stage, place: Path, seed: int, per_run: int, u
                 row.tried += 1
                 waited = wait_for_pause(run, stage.calm_seconds)
                 if waited:
-                    paused += 1
-                    told += "MiB" in recorded_state(run).reason
+                    row.count("pauses that said how much is needed", "MiB" in recorded_state(run).reason)
+                row.count("pauses" if waited else "that the run did not notice")
                 empty(disk)
                 if waited and not _wait_for_restart(run):
                     row.problems.append(f"{run.name}: did not go on within 30 s of having room")
@@ -85,7 +84,6 @@ def full_disks(count: int, stage: Stage, place: Path, seed: int, per_run: int, u
             alerts = [e for e in _said(run) if isinstance(e, Alert) and e.code == "disk"]
             if len(alerts) < len(restarts):
                 row.problems.append(f"{run.name}: {len(restarts)} restarts, {len(alerts)} sentences")
-    row.note = f"{paused} pauses, {told} said how much is needed; the rest passed without the run noticing"
     return row
 
 

@@ -30,7 +30,7 @@ def damaged_events(count: int, stage: Stage, seed: int, until: float) -> Row:
         run = begin(stage.model, stage.rows, f"files-{number}")
         _stop_in_the_middle(run)
         for path in (run.trainer_events, run.supervisor_events):
-            _damage(path, noise)
+            row.count(_damage(path, noise))
             row.tried += 1
         for command in (["watch", str(run.path), "--plain", "--no-follow"], ["runs", "show", str(run.path)]):
             done = subprocess.run([sys.executable, "-m", "ftui", *command], capture_output=True, text=True, check=False)
@@ -40,7 +40,6 @@ def damaged_events(count: int, stage: Stage, seed: int, until: float) -> Row:
         status = wait_for_end(run)
         # What was torn out of the file is gone from it; the training is not.
         judge_weights(row, run, stage, status)
-    row.note = "half a line, zeros, random bytes, an endless line, no file"
     return row
 
 
@@ -75,25 +74,27 @@ def _stop_in_the_middle(run: Run) -> None:
         time.sleep(0.05)
 
 
-def _damage(path: Path, noise: random.Random) -> None:
-    how = noise.choice(["cut", "zeros", "noise", "endless", "gone"])
+def _damage(path: Path, noise: random.Random) -> str:
+    """Damage a file in one of five ways and say which."""
+    how = noise.choice(["cut off", "with zeros", "with random bytes", "with an endless line", "removed"])
     size = path.stat().st_size
     match how:
-        case "cut":
+        case "cut off":
             os.truncate(path, noise.randrange(size))
-        case "zeros":
+        case "with zeros":
             with path.open("r+b") as file:
                 file.seek(noise.randrange(size))
                 file.write(b"\0" * 4096)
-        case "noise":
+        case "with random bytes":
             with path.open("r+b") as file:
                 file.seek(noise.randrange(size))
                 file.write(noise.randbytes(2000))
-        case "endless":
+        case "with an endless line":
             with path.open("ab") as file:
                 file.write(b"x" * 6_000_000)
-        case "gone":
+        case "removed":
             path.unlink()
+    return how
 
 
 def damaged_checkpoints(count: int, stage: Stage, seed: int, until: float) -> Row:
@@ -118,6 +119,7 @@ def damaged_checkpoints(count: int, stage: Stage, seed: int, until: float) -> Ro
         else:
             victim.unlink()
         row.tried += 1
+        row.count({"flip": "bits flipped", "cut": "files cut off", "gone": "files removed"}[how])
         resume_run(run)
         status = wait_for_end(run)
         again = row.repeated

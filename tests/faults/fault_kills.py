@@ -16,8 +16,10 @@ import time
 
 from fault_kit import Row, Stage, begin, judge, supervisor_pid, trainer_pid, wait_for_end
 
+from ftui.core.events import Phase, Step, parse_line
 from ftui.services.adoption import adopt_orphans
-from ftui.services.runs import Run, read_state
+from ftui.services.runs import Run, read_state, recorded_state
+from ftui.services.tail import last_lines
 
 WAYS = ("SIGKILL", "SIGHUP", "closed pty")
 
@@ -26,17 +28,14 @@ def kills(kind: str, count: int, stage: Stage, seed: int, per_run: int, until: f
     """Faults of one kind until `count` hit or the monotonic clock says `until`."""
     noise = random.Random(seed)
     row = Row(f"SIGKILL to the {kind}" if kind != "viewer" else "viewer gone (3 ways)")
-    ways: list[str] = []
     while row.tried < count and time.monotonic() < until:
         run = begin(stage.model, stage.rows, f"{kind}-{row.runs}")
-        row.tried += disturb(kind, run, noise, min(per_run, count - row.tried), stage.calm_seconds, ways, until)
+        row.tried += disturb(kind, run, noise, min(per_run, count - row.tried), stage.calm_seconds, row, until)
         judge(row, run, stage, wait_for_end(run, resumes=per_run))
-    if ways:
-        row.note = ", ".join(f"{ways.count(way)} {way}" for way in WAYS)
     return row
 
 
-def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, ways: list[str], until: float) -> int:
+def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, row: Row, until: float) -> int:
     """Kill `count` processes of the kind, each within half of a run's usual length; gives how many were hit."""
     hit = 0
     for _ in range(count):
@@ -45,14 +44,15 @@ def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, 
         if time.monotonic() > until or not _sleep_while_live(run, wait):
             break
         if kind == "viewer":
-            ways.append(lose_viewer(run, noise, plain=bool(hit % 2)))
-            hit += 1
+            hit += lose_viewer(run, noise, row)
             continue
         pid = trainer_pid(run) if kind == "trainer" else supervisor_pid(run)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
+                busy = busy_with(run)
                 os.kill(pid, signal.SIGKILL)
                 hit += 1
+                row.count(f"while {busy}")
         if kind == "supervisor":
             time.sleep(noise.uniform(0.0, 1.0))
             adopt_orphans()
@@ -62,6 +62,22 @@ def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, 
 
                 resume_run(run)
     return hit
+
+
+def busy_with(run: Run) -> str:
+    """What the trainer does right now, by its last event: importing, loading, training, saving..."""
+    try:
+        if run.trainer_events.stat().st_size <= recorded_state(run).events_from:
+            return "starting"
+    except OSError:
+        return "starting"
+    for line in reversed(last_lines(run.trainer_events)):
+        stamped = parse_line(line)
+        if stamped is not None and isinstance(stamped.event, Step):
+            return "training"
+        if stamped is not None and isinstance(stamped.event, Phase):
+            return stamped.event.name
+    return "starting"
 
 
 def _sleep_while_live(run: Run, seconds: float) -> bool:
@@ -86,21 +102,35 @@ def open_viewer(run: Run, plain: bool) -> tuple[subprocess.Popen[bytes], int]:
     return viewer, master
 
 
-def lose_viewer(run: Run, noise: random.Random, plain: bool) -> str:
-    """Open a viewer and take it, or its terminal, away."""
-    viewer, master = open_viewer(run, plain)
-    _read_for(master, noise.uniform(0.2, 2.0))
+def lose_viewer(run: Run, noise: random.Random, row: Row) -> bool:
+    """Open a viewer and take it, or its terminal, away, half of them while they start; False where it had left."""
+    viewer, master = open_viewer(run, plain=noise.random() < 0.5)
+    shown = _read_for(master, noise.choice([noise.uniform(0.0, 0.5), noise.uniform(1.5, 4.0)]))
+    if viewer.poll() is not None:
+        os.close(master)
+        if viewer.returncode or read_state(run).live:
+            row.problems.append(f"{run.name}: a viewer left by itself ({viewer.returncode}): {shown[-300:]!r}")
+        return False
     way = noise.choice(WAYS)
+    if way == "closed pty":
+        os.close(master)
+    else:
+        viewer.send_signal(signal.Signals[way])  # its terminal stays, so that it is this signal that ends it
+    until = time.monotonic() + 20.0
+    while viewer.poll() is None and time.monotonic() < until:
+        if way == "closed pty":
+            time.sleep(0.05)
+        else:
+            _read_for(master, 0.05)
     if way != "closed pty":
-        viewer.send_signal(signal.Signals[way])
-    os.close(master)
-    try:
-        viewer.wait(10)
-    except subprocess.TimeoutExpired:
+        os.close(master)
+    if viewer.poll() is None:
+        row.problems.append(f"{run.name}: a viewer outlived this: {way}, {shown[-300:]!r}")
         viewer.kill()
         viewer.wait()
-        raise AssertionError(f"a viewer outlived this: {way}") from None
-    return way
+    row.count(way)
+    row.count("of all before they showed anything", not shown)
+    return True
 
 
 def _read_for(master: int, seconds: float) -> bytes:

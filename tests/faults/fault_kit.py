@@ -44,17 +44,36 @@ class Row:
     """Step events that are missing, or stand twice in one attempt."""
     left: int = 0
     """Processes that were still there after the end."""
-    note: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    """What else was seen, by its name."""
     problems: list[str] = field(default_factory=list)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Note that something was seen so many times."""
+        self.counts[what] = self.counts.get(what, 0) + number
+
+    def add(self, other: Row) -> None:
+        """Take in what another slice of the same fault found."""
+        self.tried += other.tried
+        self.runs += other.runs
+        self.same += other.same
+        self.repeated = max(self.repeated, other.repeated)
+        self.lost += other.lost
+        self.left += other.left
+        for what, number in other.counts.items():
+            self.count(what, number)
+        self.problems += other.problems
 
     @property
     def good(self) -> bool:
         return self.same == self.runs and not (self.lost or self.left or self.problems) and self.repeated <= SAVE_EVERY
 
     def line(self) -> str:
+        """The table's line."""
+        note = ", ".join(f"{number} {what}" for what, number in self.counts.items())
         return (
             f"{self.fault:<24}{self.tried:>6}{self.runs:>6}{self.same:>6}{self.repeated:>7}{self.lost:>6}{self.left:>6}"
-            f"  {'ok' if self.good else 'BAD'}  {self.note}"
+            f"  {'ok' if self.good else 'BAD'}  {note}"
         )
 
 
