@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def run_at_depth(
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     from ftui.trainer.dry_run_device import pretend_gpu
+    from ftui.trainer.dry_run_kernels import fused_rotation
     from ftui.trainer.dry_run_ledger import Ledger
     from ftui.trainer.dry_run_model import build, trained
     from ftui.trainer.dry_run_step import Trainee, loads_reference
@@ -132,12 +134,13 @@ def run_at_depth(
     if request.task in ("grpo", "rloo"):
         # Only completions have log-probabilities.
         ledger.labelled_share = (request.completion_len or request.seq_len // 2) / request.seq_len
-    with (
-        FakeTensorMode(allow_non_fake_inputs=True),
-        ledger,
-        pretend_gpu(request.padded, has_flash=capability >= (8, 0)),
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        stack.enter_context(ledger)
+        stack.enter_context(pretend_gpu(request.padded, has_flash=capability >= (8, 0)))
         model = build(config, layers, request)
+        if request.kernels == "liger":
+            stack.enter_context(fused_rotation(model))
         reference = _frozen(build(config, layers, _plain(request))) if loads_reference(request) else None
         trainee = Trainee(model, request, "cpu", reference)
         _forget_building(ledger, trained(model) if request.method != "full" else [])

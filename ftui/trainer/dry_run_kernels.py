@@ -6,25 +6,35 @@ fused_linear_cross_entropy).
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
 
 
 def use_fused_kernels(model: nn.Module) -> None:
-    """RMSNorm keeps its input and one number per row, SwiGLU its two inputs, and rotation happens in place."""
+    """RMSNorm keeps its input and one number per row, SwiGLU its two inputs. The rotation is `fused_rotation`'s."""
     for module in model.modules():
         name = type(module).__name__
         if name.endswith("RMSNorm") and hasattr(module, "weight"):
             module.forward = _bound(_norm_forward, module)
         elif name.endswith("MLP") and all(hasattr(module, part) for part in ("gate_proj", "up_proj", "down_proj")):
             module.forward = _bound(_mlp_forward, module)
-    for module_name in {type(module).__module__ for module in model.modules()}:
-        modelling = sys.modules.get(module_name)
-        if module_name.startswith("transformers.models.") and hasattr(modelling, "apply_rotary_pos_emb"):
-            # Only this process builds the model, so nobody else sees the changed module.
-            modelling.apply_rotary_pos_emb = _rotate_in_place
+
+
+@contextmanager
+def fused_rotation(model: nn.Module) -> Iterator[None]:
+    """While open, queries and keys are rotated in place. It is a function of a whole module of transformers: left
+    replaced, it would take the positions from every model that this process runs afterwards."""
+    with ExitStack() as stack:
+        for module_name in {type(module).__module__ for module in model.modules()}:
+            modelling = sys.modules.get(module_name)
+            if module_name.startswith("transformers.models.") and hasattr(modelling, "apply_rotary_pos_emb"):
+                stack.enter_context(patch.object(modelling, "apply_rotary_pos_emb", _rotate_in_place))
+        yield
 
 
 def _bound(function: Any, module: nn.Module) -> Any:

@@ -111,6 +111,18 @@ def test_what_saves_memory_does(phase, less, more):
     assert 0 < small < large
 
 
+def test_stand_ins_are_gone_after_their_run():
+    # Requests of one file share a process, and so do the tests: what one run replaces must not serve the next.
+    from transformers.models.llama import modeling_llama
+
+    rotate = modeling_llama.apply_rotary_pos_emb
+    config = shortened(LLAMA, 2)
+    before, fused, after = (dry_run(config, replace(SMALL, kernels=kernels)) for kernels in ("torch", "liger", "torch"))
+    assert fused["phases"]["forward"] < before["phases"]["forward"]
+    assert after["phases"] == before["phases"]
+    assert modeling_llama.apply_rotary_pos_emb is rotate
+
+
 def test_gradients_of_several_micro_batches_are_alive_in_the_next_forward():
     full = replace(SMALL, method="full")
     once, twice = (dry_run(shortened(LLAMA, 2), replace(full, accumulates=value)) for value in (False, True))
