@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.fit_predict import answer_fit
     from ftui.services.model_config import find_model
 
-    found = find_model(args.model, online=False if args.offline else None)
+    found = find_model(args.model, online=False if args.offline else None, guess=True)
     calibration = _calibration(target)
     answer = answer_fit(found.shape, target, given, rows=args.rows, calibration=calibration)
     extra: dict[str, Any] = {}

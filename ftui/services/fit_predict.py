@@ -22,7 +22,7 @@ CPU_TILE_COPIES = 4
 """fp32 tensors of one tile of logits that TRL's loss holds at a time where there is no Triton."""
 STACK = {"accumulates": True, "logits_held": False}
 """How ftui's trainer differs from a bare training loop: it adds up gradients, and lets the logits go."""
-STRETCH = 16
+STRETCH = 32
 """How far beyond its own length a model with rotary positions may be asked about: at more the question is a slip."""
 SEARCHED = ("micro_batch", "grad_checkpointing", "optimizer", "precision", "quant", "loss")
 """Fields that the recommendation chooses: when one of them is given, only the way of tuning is left to choose."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,10 +40,11 @@ class FoundModel(NamedTuple):
     card: catalogue.ModelCard | None = None
 
 
-def find_model(name: str, *, online: bool | None = None) -> FoundModel:
+def find_model(name: str, *, online: bool | None = None, guess: bool = False) -> FoundModel:
     """Find a model by path, `tiny`, catalogue name or hub id. `online=None` asks HF_HUB_OFFLINE.
 
-    Raises FtuiError that says where was looked and names the nearest known ids.
+    guess: where nothing of that name is found, one of the catalogue that is spelled alike will do (a quantised copy,
+    a mirror, a short name); its shape then lists that as assumed. Raises FtuiError that says where was looked and names the nearest known ids.
     """
     name = name.strip()
     local = _local_path(name)
@@ -62,7 +64,30 @@ def find_model(name: str, *, online: bool | None = None) -> FoundModel:
     remembered = _remembered(model_id)
     if remembered.is_file():
         return _found(model_id, "fetched", remembered)
-    return _from_hub(model_id, online=not hub_offline() if online is None else online)
+    online = not hub_offline() if online is None else online
+    guessed = _alike(model_id) if guess else None
+    if guessed is not None and ("/" not in model_id or not online):
+        return guessed
+    try:
+        return _from_hub(model_id, online)
+    except FtuiError:
+        if guessed is None:
+            raise
+        return guessed
+
+
+def _alike(name: str) -> FoundModel | None:
+    """A model of the catalogue whose name is spelled like `name`."""
+    from ftui.core.catalog.alike import alike
+
+    found = alike(name)
+    if found is None:
+        return None
+    known, config = found
+    shape = shape_from_config(config)
+    if known.lower() != name.lower():
+        shape = replace(shape, assumed=(*shape.assumed, f"{name} is taken to have the shape of {known}"))
+    return FoundModel(known, "catalogue", known, config, shape)
 
 
 def full_name(name: str) -> str:

@@ -297,6 +297,15 @@ def test_the_worker_gives_the_programs_sentence():
         run_worker("probe", CONFIG, FitRequest(gpus=2, sharding="fsdp"))
 
 
+def test_a_quantised_copy_is_sized_like_its_original_and_says_so(capsys):
+    flags = ("--gpu", "8xA100-80GB", "--method", "qlora", "--seq-len", "512")
+    copy = answer(capsys, "TheBloke/Mistral-7B-v0.1-GPTQ", *flags)
+    original = answer(capsys, "mistralai/Mistral-7B-v0.1", *flags)
+    assert copy["memory"] == original["memory"] and copy["gpu"] == original["gpu"]
+    assert any("shape of mistralai/Mistral-7B-v0.1" in words for words in copy["assumptions"])
+    assert not any("shape of" in words for words in original["assumptions"])
+
+
 # ---- asked wrongly ----
 
 

@@ -78,7 +78,7 @@ _NOISE = re.compile(r"nvidia|geforce|tesla|quadro|amd|instinct|radeon|generation
 
 def _key(name: str) -> tuple[str, ...]:
     """The words of a GPU name that tell it from others: "NVIDIA GeForce RTX 4090" and "rtx4090" are the same."""
-    text = _NOISE.sub(" ", name.lower())
+    text = _NOISE.sub(" ", re.sub(r"^\s*\d+\s*x\s*(?=[a-z])", "", name.lower()))  # "8x A100" is an A100
     text = re.sub(r"(rtx|gtx)(?=\d)", r"\1 ", text)
     return tuple(word for word in re.split(r"[^a-z0-9.]+", text) if word and word not in ("rtx", "gtx"))
 
