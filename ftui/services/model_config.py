@@ -44,7 +44,9 @@ def find_model(name: str, *, online: bool | None = None, guess: bool = False) ->
     """Find a model by path, `tiny`, catalogue name or hub id. `online=None` asks HF_HUB_OFFLINE.
 
     guess: where nothing of that name is found, one of the catalogue that is spelled alike will do (a quantised copy,
-    a mirror, a short name); its shape then lists that as assumed. Raises FtuiError that says where was looked and names the nearest known ids.
+    a mirror, a short name); its shape then lists that as assumed.
+
+    Raises FtuiError that says where was looked and names the nearest known ids.
     """
     name = name.strip()
     local = _local_path(name)

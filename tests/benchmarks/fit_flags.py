@@ -128,9 +128,9 @@ def _known(name: str) -> bool:
 
 def _attention(name: str) -> str:
     name = name.lower()
-    return (
-        "flash" if "fa2" in name or "flash" in name and "no flash" not in name else name.split(" ")[0].replace("hf", "")
-    )
+    if "fa2" in name or ("flash" in name and "no flash" not in name):
+        return "flash"
+    return name.split(" ")[0].replace("hf", "")
 
 
 def _optimizer(name: str) -> str:
