@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fault_kit import Row, Stage, begin, judge, live_pid, wait_for_end
+from fault_kit import Row, Stage, begin, judge, wait_for_end
+from fault_moments import busy_with, wait_for_a_moment
 
 from ftui.core.events import Alert, Attempt
 from ftui.services.runs import Run, read_state, recorded_state
@@ -66,9 +67,9 @@ def full_disks(count: int, stage: Stage, place: Path, seed: int, per_run: int, u
         while row.tried < count and time.monotonic() < until:
             run = begin(stage.model, stage.rows, f"disk-{row.runs}", folder=disk / "runs")
             for _ in range(min(per_run, count - row.tried)):
-                moment = noise.uniform(0.0, stage.calm_seconds if noise.random() < 0.5 else 2.0)
-                if time.monotonic() > until or not _sleep_while_live(run, moment):
+                if time.monotonic() > until or not wait_for_a_moment(run, noise, stage.calm_seconds):
                     break
+                row.count(f"while {busy_with(run)}")
                 fill(disk, leave_bytes=noise.choice([0, 700_000]))
                 row.tried += 1
                 waited = wait_for_pause(run, stage.calm_seconds)
@@ -111,8 +112,9 @@ def read_only(count: int, stage: Stage, seed: int) -> Row:
     noise, row = random.Random(seed), Row("unwritable run folder")
     run = begin(stage.model, stage.rows, "read-only")
     for _ in range(count):
-        if not _sleep_while_live(run, noise.uniform(0.5, stage.calm_seconds / 2)):
+        if not wait_for_a_moment(run, noise, stage.calm_seconds):
             break
+        row.count(f"while {busy_with(run)}")
         with locked(run.path):
             row.tried += 1
             time.sleep(noise.uniform(1.0, 6.0))
@@ -135,12 +137,3 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _said(run: Run) -> list[object]:
     return [stamped.event for stamped in EventTail(run.supervisor_events).events(64 << 20)]
-
-
-def _sleep_while_live(run: Run, seconds: float) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if live_pid(recorded_state(run).supervisor()) is None and not read_state(run).live:
-            return False
-        time.sleep(0.05)
-    return read_state(run).live

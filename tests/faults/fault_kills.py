@@ -15,11 +15,11 @@ import termios
 import time
 
 from fault_kit import Row, Stage, begin, judge, supervisor_pid, trainer_pid, wait_for_end
+from fault_moments import busy_with, wait_for_a_moment
 
-from ftui.core.events import Phase, Step, parse_line
 from ftui.services.adoption import adopt_orphans
-from ftui.services.runs import Run, read_state, recorded_state
-from ftui.services.tail import last_lines
+from ftui.services.launch import resume_run
+from ftui.services.runs import Run, read_state
 
 WAYS = ("SIGKILL", "SIGHUP", "closed pty")
 
@@ -36,57 +36,38 @@ def kills(kind: str, count: int, stage: Stage, seed: int, per_run: int, until: f
 
 
 def disturb(kind: str, run: Run, noise: random.Random, count: int, span: float, row: Row, until: float) -> int:
-    """Kill `count` processes of the kind, each within half of a run's usual length; gives how many were hit."""
+    """Kill `count` processes of the kind at random moments; gives how many were hit."""
     hit = 0
     for _ in range(count):
-        # Half of them early, where state changes hands; the others anywhere.
-        wait = noise.uniform(0.0, span / 2 if noise.random() < 0.5 else 1.5)
-        if time.monotonic() > until or not _sleep_while_live(run, wait):
+        if time.monotonic() > until or not wait_for_a_moment(run, noise, span):
             break
         if kind == "viewer":
             hit += lose_viewer(run, noise, row)
             continue
-        pid = trainer_pid(run) if kind == "trainer" else supervisor_pid(run)
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                busy = busy_with(run)
-                os.kill(pid, signal.SIGKILL)
-                hit += 1
-                row.count(f"while {busy}")
+        busy, at_work = busy_with(run), trainer_pid(run)
+        if kind == "supervisor" and noise.random() < 0.4 and _kill(at_work):
+            # Just after its trainer: while it notes the end and starts the next attempt.
+            busy = "it starts a killed trainer anew"
+            time.sleep(noise.uniform(0.0, 1.0))
+        if _kill(at_work if kind == "trainer" else supervisor_pid(run)):
+            hit += 1
+            row.count(f"while {busy}")
         if kind == "supervisor":
             time.sleep(noise.uniform(0.0, 1.0))
             adopt_orphans()
             if read_state(run).status == "interrupted":
-                # Killed before it had a trainer: nothing is lost, and a person says "go on".
-                from ftui.services.launch import resume_run
-
+                # Killed when it had no trainer: nothing is lost, and a person says "go on".
                 resume_run(run)
     return hit
 
 
-def busy_with(run: Run) -> str:
-    """What the trainer does right now, by its last event: importing, loading, training, saving..."""
-    try:
-        if run.trainer_events.stat().st_size <= recorded_state(run).events_from:
-            return "starting"
-    except OSError:
-        return "starting"
-    for line in reversed(last_lines(run.trainer_events)):
-        stamped = parse_line(line)
-        if stamped is not None and isinstance(stamped.event, Step):
-            return "training"
-        if stamped is not None and isinstance(stamped.event, Phase):
-            return stamped.event.name
-    return "starting"
-
-
-def _sleep_while_live(run: Run, seconds: float) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if not read_state(run).live:
-            return False
-        time.sleep(0.05)
-    return read_state(run).live
+def _kill(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
 
 
 def open_viewer(run: Run, plain: bool) -> tuple[subprocess.Popen[bytes], int]:

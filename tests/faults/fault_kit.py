@@ -24,7 +24,7 @@ from ftui.services.launch import resume_run, start_run
 from ftui.services.process import ProcessId, is_alive
 from ftui.services.runs import Run, read_state, recorded_state
 
-STEPS = 60
+STEPS = 100
 SAVE_EVERY = 10
 PATIENCE_SECONDS = 600.0
 
