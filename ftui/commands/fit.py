@@ -44,9 +44,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--optimizer", choices=("adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "adafactor")
     )
-    recipe.add_argument("--precision", choices=("bf16", "bf16-mixed", "fp16-mixed", "fp32"))
-    recipe.add_argument("--quant", choices=("nf4", "nf4-dq", "int8", "none"))
-    recipe.add_argument("--loss", choices=("full", "chunked", "fused"))
+    recipe.add_argument("--precision", choices=("bf16", "bf16-mixed", "fp16", "fp16-mixed", "fp32"))
+    recipe.add_argument("--quant", choices=("nf4", "nf4-dq", "int8", "gptq", "none"))
+    recipe.add_argument(
+        "--loss",
+        choices=("full", "inplace", "chunked", "fused"),
+        help="full and inplace (a Triton cross-entropy over whole logits) are other programs': ftui never holds them",
+    )
+    recipe.add_argument(
+        "--accumulation", type=int, metavar="N", dest="accumulates", help="micro-batches per optimizer step"
+    )
+    recipe.add_argument("--kernels", choices=("torch", "liger", "unsloth"), help="of norms, rotary positions and MLPs")
     recipe.add_argument("--attention", choices=("sdpa", "flash", "eager"))
     recipe.add_argument("--lora-rank", type=int, metavar="N")
     recipe.add_argument("--lora-targets", metavar="all-linear|NAME,NAME")
@@ -55,8 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--transformers",
         choices=("5", "4.48", "4.45"),
-        help="the release whose memory habits count (default: 5, with which ftui trains; before it QLoRA took the "
-        "experts of a mixture to 4 bit)",
+        help="the release whose memory habits count (default: 5, with which ftui trains; 4.48 for a full loss)",
     )
     where = parser.add_argument_group("where")
     where.add_argument("--gpu", metavar="NAME", help='a GPU of the catalogue, say "RTX 4090"')
@@ -75,6 +82,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     given = requested(args)
+    if args.dry_run or args.probe:
+        given.setdefault("transformers", "5")  # what they run is what is installed
     target = _target(args, given)
     if args.model is None:
         from ftui.commands.fit_list import list_fitting
@@ -107,13 +116,14 @@ def run(args: argparse.Namespace) -> int:
 def requested(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of FitRequest that the user named. Raises FtuiError for numbers that cannot be."""
     plain = ("method", "task", "seq_len", "micro_batch", "optimizer", "precision", "quant", "loss", "attention")
-    names = (*plain, "lora_rank", "gpus", "sharding", "transformers")
+    names = (*plain, "lora_rank", "gpus", "sharding", "transformers", "kernels", "accumulates")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    for name in ("seq_len", "micro_batch", "lora_rank", "gpus"):
+    for name in ("seq_len", "micro_batch", "lora_rank", "gpus", "accumulates"):
         if name in given and given[name] < 1:
-            raise FtuiError(
-                f"--{name.replace('_', '-')} {given[name]} is not possible", "it is a whole number from 1 up"
-            )
+            flag = {"accumulates": "accumulation"}.get(name, name.replace("_", "-"))
+            raise FtuiError(f"--{flag} {given[name]} is not possible", "it is a whole number from 1 up")
+    if "accumulates" in given:
+        given["accumulates"] = given["accumulates"] > 1
     for name in ("rows", "tokens", "price_per_hour"):
         value = getattr(args, name)
         if value is not None and value <= 0:

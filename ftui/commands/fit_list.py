@@ -19,12 +19,13 @@ def list_fitting(target: Target, given: Mapping[str, Any], as_json: bool) -> int
     """Print the models of the catalogue that fit on the target, largest first; gives the exit code."""
     from ftui.core.fit.recommend import what_fits
     from ftui.core.fit.request import FitRequest
+    from ftui.services.fit_stack import with_stack
 
     if target.is_cpu:
         raise FtuiError(
             "There is no GPU here to list models for", " ".join(target.notes), 'Name one: ftui fit --gpu "RTX 4090".'
         )
-    base = FitRequest(**{"accumulates": True, "logits_held": False, **given})
+    base = FitRequest(**with_stack(given))
     models = what_fits(target.gpu, target.free_bytes, base)
     if "method" in given:
         models = tuple(model for model in models if model.candidate.request.method == given["method"])

@@ -11,6 +11,7 @@ from ftui.core.fit.report import Band, Calibration, MemoryReport, Recommendation
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import ModelShape
 from ftui.errors import FtuiError
+from ftui.services.fit_stack import stack_words, with_stack
 from ftui.services.fit_target import Target
 
 DEFAULT_SEQ_LEN = 2048
@@ -20,8 +21,6 @@ CPU_SLACK = 1.15
 """Resident memory beside tensors on the CPU: the C allocator keeps what it freed. Estimate."""
 CPU_TILE_COPIES = 4
 """fp32 tensors of one tile of logits that TRL's loss holds at a time where there is no Triton."""
-STACK = {"accumulates": True, "logits_held": False}
-"""How ftui's trainer differs from a bare training loop: it adds up gradients, and lets the logits go."""
 STRETCH = 32
 """How far beyond its own length a model with rotary positions may be asked about: at more the question is a slip."""
 SEARCHED = ("micro_batch", "grad_checkpointing", "optimizer", "precision", "quant", "loss")
@@ -55,8 +54,15 @@ def answer_fit(
 
     Raises FtuiError for impossible values.
     """
-    # Online training generates outside of autocast, and needs the casts of LoRA's inputs that ftui else leaves out.
-    given = {**STACK, "lora_casts": given.get("task") in ("grpo", "rloo"), **given}
+    words = stack_words(given)
+    answer = _answer(shape, target, with_stack(given), rows, calibration)
+    memory = answer.memory
+    return answer._replace(memory=memory._replace(assumptions=(*memory.assumptions, *words))) if words else answer
+
+
+def _answer(
+    shape: ModelShape, target: Target, given: dict[str, Any], rows: int | None, calibration: Calibration | None
+) -> FitAnswer:
     if "seq_len" not in given:
         given["seq_len"] = min(DEFAULT_SEQ_LEN, shape.max_positions or DEFAULT_SEQ_LEN)
     _refuse_length(shape, given["seq_len"])

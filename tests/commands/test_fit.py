@@ -306,6 +306,31 @@ def test_a_quantised_copy_is_sized_like_its_original_and_says_so(capsys):
     assert not any("shape of" in words for words in original["assumptions"])
 
 
+def test_a_whole_loss_is_another_program_and_is_counted_as_such(capsys):
+    flags = ("Qwen/Qwen2.5-1.5B-Instruct", "--gpu", "A100 80GB", "--method", "lora", "--micro-batch", "4")
+    plain = answer(capsys, *flags, "--loss", "full")
+    newer = answer(capsys, *flags, "--loss", "full", "--transformers", "5")
+    own = answer(capsys, *flags)
+    assert plain["recipe"]["logits_held"] and not own["recipe"]["logits_held"]
+    assert plain["recipe"]["transformers"] == "4.48" and own["recipe"]["transformers"] == "5"
+    copy = 4 * 4 * 2048 * 151936  # fp32, rows x tokens x vocabulary
+    assert plain["memory"]["allocated_bytes"] - newer["memory"]["allocated_bytes"] <= copy * 1.01
+    assert plain["memory"]["allocated_bytes"] > newer["memory"]["allocated_bytes"] > own["memory"]["allocated_bytes"]
+    assert any("shifted copy" in words for words in plain["assumptions"])
+    assert not any("shifted copy" in words for words in (*newer["assumptions"], *own["assumptions"]))
+
+
+def test_gradients_of_several_micro_batches_are_held_while_the_next_runs(capsys):
+    flags = ("Qwen/Qwen2.5-1.5B", "--gpu", "A100 80GB", "--method", "full", "--precision", "bf16",
+             "--micro-batch", "16", "--optimizer", "adamw_8bit")  # fmt: skip
+    one = answer(capsys, *flags)
+    assert any("--accumulation" in words for words in one["assumptions"])
+    several = answer(capsys, *flags, "--accumulation", "4")
+    assert several["recipe"]["accumulates"] and not one["recipe"]["accumulates"]
+    assert several["memory"]["allocated_bytes"] > one["memory"]["allocated_bytes"] + 2 * 10**9
+    assert "--accumulation 0 is not possible" in refusal(capsys, *flags, "--accumulation", "0")
+
+
 # ---- asked wrongly ----
 
 

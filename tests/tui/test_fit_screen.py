@@ -10,7 +10,7 @@ from screens_kit import settle, shown_text
 from ftui.core.catalog.models import find_model
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import ModelShape, shape_from_config
-from ftui.services.fit_predict import STACK
+from ftui.services.fit_stack import TRAINER
 from ftui.services.fit_target import Target, cpu_target, named_target
 from ftui.tui.app import FtuiApp
 from ftui.tui.fit_table import bar_rows, knobs, ways
@@ -18,7 +18,7 @@ from ftui.tui.glyphs import ASCII, UNICODE
 from ftui.tui.screens.fit import FitScreen
 
 GIB = 2**30
-START = FitRequest(method="lora", loss="chunked", **STACK)
+START = FitRequest(method="lora", loss="chunked", **TRAINER)
 
 
 def shape_of(name: str) -> ModelShape:
