@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from ftui.commands import fit
 from ftui.errors import FtuiError
+from ftui.services import fit_stack
 
 CSV = Path(__file__).resolve().parents[2].parent / "shared" / "vram" / "measured.csv"
 GIB = 2**30
@@ -78,6 +79,17 @@ def main() -> int:
         _table(chosen, "allocated_error")
         print(f"Device, {title}")
         _table(chosen, "device_error")
+    print("\nDevice by column of the research, grade A, one GPU (target: MAPE <= 8 % in each)")
+    columns: dict[str, list[float]] = defaultdict(list)
+    for answer in answers:
+        if answer.row["grade"] == "A" and answer.device_error is not None:
+            columns[_column(answer.row)].append(answer.device_error)
+    for name in sorted(columns):
+        _line(name, columns[name])
+    if "--stack" not in sys.argv:
+        with tempfile.TemporaryDirectory() as home:
+            os.environ.update(FTUI_HOME=home, HF_HOME=home, HF_HUB_OFFLINE="1")
+            _leave_one_out(rows)
     verdicts = Counter(a.document["verdict"] for a in answers if a.document and a.row["peak_value"] == "OOM")
     print(f"\nRuns that ran out of memory: {dict(verdicts)}")
     return 0
@@ -120,6 +132,61 @@ def arguments(row: dict[str, str], stack: bool) -> list[str]:
     if int(row["n_gpus"]) > 1:
         argv += ["--gpus", row["n_gpus"], "--sharding", "fsdp" if "FSDP" in row["parallel"] else "ddp"]
     return argv + (_stack(row) if stack else [])
+
+
+LOOPS: dict[str, dict[str, Any]] = {
+    "transformers 5, logits let go": {"transformers": "5", "logits_held": False},
+    "transformers 5, logits held": {"transformers": "5", "logits_held": True},
+    "transformers 4.48, logits let go": {"transformers": "4.48", "logits_held": False},
+    "transformers 4.48, logits held": {"transformers": "4.48", "logits_held": True},
+}
+"""What could be taken for granted of a loop with a whole loss."""
+
+
+def _leave_one_out(rows: list[dict[str, str]]) -> None:
+    """Choose what to take for granted of a plain loop without a source, and score that source with the choice."""
+    # A mixture's experts are another question.
+    plain = [row for row in rows if row["grade"] == "A" and row["n_gpus"] == "1" and row["fused_loss"] == "no"
+             and "Mixtral" not in row["model"]]  # fmt: skip
+    errors: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in LOOPS}
+    was = dict(fit_stack.PLAIN_LOOP)
+    for name, loop in LOOPS.items():
+        fit_stack.PLAIN_LOOP.update(loop)
+        for row in plain:
+            error = ask(row, stack=False).allocated_error
+            if error is not None:
+                errors[name][_family(row)].append(error)
+    fit_stack.PLAIN_LOOP.update(was)
+    print(f"\nThe plain loop, allocated, {len(plain)} rows: what the other sources would choose for a source left out")
+    for source in errors["transformers 5, logits held"]:
+        rest = {name: _mape(e for other, some in found.items() if other != source for e in some)
+                for name, found in errors.items()}  # fmt: skip
+        best = min(rest, key=lambda name: rest[name])
+        own = errors[best][source]
+        print(f"  without {source:20s} {best:34s} ({rest[best]:5.1%})  then {source:20s} n {len(own):3d}  "
+              f"MAPE {_mape(own):5.1%}  worst under {min(*own, 0.0, 0.0):6.1%}")  # fmt: skip
+    for name, found in errors.items():
+        everything = [e for some in found.values() for e in some]
+        used = "  in use" if all(was[key] == value for key, value in LOOPS[name].items()) else ""
+        print(f"  all with {name:34s} MAPE {_mape(everything):5.1%}  worst under {min(everything):6.1%}{used}")
+
+
+def _mape(errors: Iterable[float]) -> float:
+    return statistics.mean(abs(error) for error in errors)
+
+
+def _family(row: dict[str, str]) -> str:
+    found = re.search(r"measurements/(t4-[a-z0-9]+)", row["source"])
+    return found.group(1) if found else _source(row).split(" ")[0]
+
+
+def _column(row: dict[str, str]) -> str:
+    if "T4" in row["gpu"]:
+        return "T4"
+    if row["technique"] == "full":
+        return "A100 full, pure bf16"
+    loss = row["fused_loss"]
+    return "A100 Liger CE" if "liger" in loss else "A100 Triton CE" if "triton" in loss else "A100 plain CE"
 
 
 def _known(name: str) -> bool:
