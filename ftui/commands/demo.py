@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.decided import decision_files
     from ftui.services.demo import demo_plan
     from ftui.services.launch import require_training_stack, start_run
-    from ftui.services.runs import read_state, request
+    from ftui.services.run_requests import request
+    from ftui.services.runs import read_state
     from ftui.services.terminal import shows_screens
 
     started = time.monotonic()

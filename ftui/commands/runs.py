@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from ftui.core.text import clip, safe
 from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
-from ftui.services.runs import Run, find_run, read_state, request
+from ftui.services.run_requests import request
+from ftui.services.runs import Run, find_run, read_state
 
 if TYPE_CHECKING:
-    from ftui.services.runs import RunSummary
+    from ftui.services.run_list import RunSummary
 
 GLYPHS = {"finished": "+", "failed": "!", "interrupted": "!", "running": ">", "queued": ".", "starting": ">"}
 
@@ -63,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """Do the action."""
     from ftui.services.adoption import adopt_orphans
 
-    adopted = adopt_orphans()
+    refused: list[tuple[Run, FtuiError]] = []
+    adopted = adopt_orphans(refused=lambda run, error: refused.append((run, error)))
     match args.action:
         case "show":
             return _show(find_run(args.run), as_json=args.json)
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         case "remove":
             return _remove(find_run(args.run), sure=args.yes, as_json=args.json)
         case "adopt":
-            return _adopted(adopted, as_json=args.json)
+            return _adopted(adopted, refused, as_json=args.json)
         case "compare":
             from ftui.commands.runs_compare import compare
 
@@ -83,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    from ftui.services.runs import as_json as summary_json
-    from ftui.services.runs import list_runs
+    from ftui.services.run_list import as_json as summary_json
+    from ftui.services.run_list import list_runs
 
     runs = list_runs()
     if as_json:
@@ -135,7 +137,7 @@ def _show(shown: Run, *, as_json: bool) -> int:
     from ftui.core.plan import to_mapping
     from ftui.services.decided import advice_against
     from ftui.services.files import read_json
-    from ftui.services.runs import summarize
+    from ftui.services.run_list import summarize
 
     state, plan = read_state(shown), shown.plan()
     verdict = read_json(shown.verdict_file)
@@ -201,7 +203,7 @@ def _resume(resumed: Run, *, force: bool, as_json: bool) -> int:
 def _remove(doomed: Run, *, sure: bool, as_json: bool) -> int:
     from ftui.core.text import gib
     from ftui.services.files import folder_bytes
-    from ftui.services.runs import remove_run
+    from ftui.services.run_folders import remove_run
 
     if not sure:
         if not sys.stdin.isatty():
@@ -215,12 +217,13 @@ def _remove(doomed: Run, *, sure: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _adopted(adopted: list[Run], *, as_json: bool) -> int:
+def _adopted(adopted: list[Run], refused: list[tuple[Run, FtuiError]], *, as_json: bool) -> int:
+    for each, error in refused:
+        print(f"{safe(each.name)} could not be adopted: {safe(str(error))}", file=sys.stderr)
     if as_json:
         print(json.dumps([each.name for each in adopted]))
-    elif adopted:
-        for each in adopted:
-            print(f"Adopted {safe(each.name)}.")
-    else:
+    for each in adopted if not as_json else ():
+        print(f"Adopted {safe(each.name)}.")
+    if not (adopted or refused or as_json):
         print("Nothing to adopt: every live run has its supervisor.")
-    return EXIT_OK
+    return EXIT_NO if refused else EXIT_OK

@@ -95,7 +95,8 @@ def _begun(training: Run, *, queued: bool) -> str:
 def _follow(training: Run, *, as_json: bool) -> int:
     from ftui.core.events import to_line
     from ftui.services.follow import follow, plain_line
-    from ftui.services.runs import read_state, request
+    from ftui.services.run_requests import request
+    from ftui.services.runs import read_state
 
     asked = False
     while True:

@@ -15,7 +15,8 @@ from ftui.errors import FtuiError
 from ftui.services.files import folder_bytes, read_json
 from ftui.services.launch import require_training_stack
 from ftui.services.paths import home, make_private, runs_folder
-from ftui.services.runs import Run, find_run, list_runs
+from ftui.services.run_list import list_runs
+from ftui.services.runs import Run, find_run
 from ftui.services.workers import run_worker
 
 METHODS = ("linear", "ties", "dare_linear", "dare_ties")

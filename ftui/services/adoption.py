@@ -5,39 +5,48 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ftui.errors import FtuiError
-from ftui.services.process import is_alive
+from ftui.services.process import is_alive, short_id
 from ftui.services.run_safety import is_safe
 from ftui.services.runs import Run, State, all_runs, read_state, recorded_state, write_state
 
 SUPERVISOR_START_SECONDS = 20.0
 
 
-def adopt_orphans(folder: Path | None = None) -> list[Run]:
+def adopt_orphans(folder: Path | None = None, refused: Callable[[Run, FtuiError], None] | None = None) -> list[Run]:
     """Give a new supervisor to every run whose trainer lives on without one, and to every queued run that lost its own.
 
     Runs that ended while nobody looked get their true state. A run that somebody else could have written into is left
-    alone.
+    alone. One that cannot be adopted (its disk is full, say) is no reason to leave the others; `refused` is told.
     """
     adopted = []
     for run in all_runs(folder):
         try:
-            state = recorded_state(run)
-        except FtuiError:
-            continue
-        if not state.live or is_alive(state.supervisor()) or not is_safe(run.path):
-            continue
-        if is_alive(state.trainer()):
-            spawn_supervisor(run, "--adopt")
-            adopted.append(run)
-        elif state.status == "queued" and state.supervisor_pid:
-            spawn_supervisor(run, "--queue")
-            adopted.append(run)
-        elif state.supervisor_pid is not None:
-            settle(run)  # one that never had a supervisor was only prepared: others start its processes
+            if adopt(run):
+                adopted.append(run)
+        except FtuiError as error:
+            if refused is not None:
+                refused(run, error)
     return adopted
+
+
+def adopt(run: Run) -> bool:
+    """Give this run a new supervisor where it lost its own and needs one; whether it did. Raises FtuiError."""
+    state = recorded_state(run)
+    if not state.live or is_alive(state.supervisor()) or not is_safe(run.path):
+        return False
+    if is_alive(state.trainer()):
+        spawn_supervisor(run, "--adopt", after=state)
+        return True
+    if state.status == "queued" and state.supervisor_pid:
+        spawn_supervisor(run, "--queue", after=state)
+        return True
+    if state.supervisor_pid is not None:
+        settle(run)  # one that never had a supervisor was only prepared: others start its processes
+    return False
 
 
 def settle(run: Run) -> State:
@@ -54,15 +63,20 @@ def settle(run: Run) -> State:
     return state
 
 
-def spawn_supervisor(run: Run, *flags: str) -> None:
-    """Start the supervisor in a session of its own and wait until it has said that it is there. Raises FtuiError."""
-    before = recorded_state(run).supervisor()
+def spawn_supervisor(run: Run, *flags: str, after: State) -> None:
+    """Start a supervisor in a session of its own and wait until the run has one. Raises FtuiError.
+
+    after: the state that it is started upon. Where another command has given the run a supervisor since, that one
+    stays, and this is no error.
+    """
+    before = after.supervisor()
     log = run.path / "logs" / "supervisor.log"
+    command = [sys.executable, "-P", "-m", "ftui.services.supervisor", str(run.path), "--detach", *flags]
     try:
         with log.open("ab") as output:
             log.chmod(0o600)
             done = subprocess.run(
-                [sys.executable, "-P", "-m", "ftui.services.supervisor", str(run.path), "--detach", *flags],
+                [*command, "--after", short_id(before)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -72,13 +86,16 @@ def spawn_supervisor(run: Run, *flags: str) -> None:
     except OSError as error:
         raise FtuiError("The supervisor cannot be started", f"{error.filename or run.path}: {error.strerror}") from None
     until = time.monotonic() + SUPERVISOR_START_SECONDS
-    while time.monotonic() < until:
+    while time.monotonic() < until and run.path.is_dir():
         state = recorded_state(run)
-        if state.supervisor() not in (None, before):
+        # An adopter that finds the run at its end writes that end, and no name of its own.
+        if state.supervisor() not in (None, before) or (after.live and not state.live):
             return
         if done.returncode:
             break
         time.sleep(0.02)
+    if not run.path.is_dir():
+        raise FtuiError("The run was removed", str(run.path), "ftui runs list shows what is there.")
     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no word from it"]
     raise FtuiError("The supervisor did not start", last[0], f"Its log: {log}")
 

@@ -11,7 +11,8 @@ from typing import Any
 from ftui.core.plan import to_mapping
 from ftui.services.files import read_json
 from ftui.services.report import report_data
-from ftui.services.runs import Run, summarize
+from ftui.services.run_list import summarize
+from ftui.services.runs import Run
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,8 @@ from ftui.errors import FtuiError
 from ftui.services.adoption import spawn_supervisor
 from ftui.services.files import read_json, write_json
 from ftui.services.paths import runs_folder
-from ftui.services.runs import (
-    Run,
-    create_run,
-    read_state,
-    recorded_state,
-    write_state,
-)
+from ftui.services.run_folders import create_run
+from ftui.services.runs import Run, read_state, recorded_state, write_state
 
 Progress = Callable[[str], None]
 
@@ -41,7 +36,7 @@ def start_run(
     run = make_run(plan, progress=progress, folder=folder)
     for name, value in (extra_files or {}).items():
         _record(run, name, value)
-    spawn_supervisor(run, *(["--queue"] if queue else []))
+    spawn_supervisor(run, *(["--queue"] if queue else []), after=recorded_state(run))
     return run
 
 
@@ -103,7 +98,7 @@ def resume_run(run: Run, *, force: bool = False) -> Run:
         record = read_json(run.path / "forced.json") or []
         when = datetime.now(UTC).isoformat(timespec="seconds")
         _record(run, "forced.json", [*record, {"time": when, "from_attempt": state.attempt + 1, "changed": changed}])
-    spawn_supervisor(run)
+    spawn_supervisor(run, after=state)
     return run
 
 

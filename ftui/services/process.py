@@ -18,6 +18,11 @@ class ProcessId:
     boot_id: str
 
 
+def short_id(process: ProcessId | None) -> str:
+    """The process as one word for a command line: "PID:START_TICKS", or "-" for none."""
+    return "-" if process is None else f"{process.pid}:{process.start_ticks}"
+
+
 @functools.cache
 def boot_id() -> str:
     """An id of this boot of this machine; empty where the system gives none."""

@@ -16,7 +16,8 @@ from ftui.core.plan import Plan
 from ftui.errors import FtuiError
 from ftui.services.files import read_json
 from ftui.services.paths import home, make_private
-from ftui.services.runs import Run, all_runs, last_step, read_state, take_requests
+from ftui.services.run_requests import take_requests
+from ftui.services.runs import Run, all_runs, last_step, read_state
 
 POLL_SECONDS = 1.0
 

@@ -1,22 +1,18 @@
-"""Run directories: made, found, listed, asked things of, removed. The files are the truth; nothing here keeps state."""
+"""Run directories: found and read. The files are the truth; nothing here keeps state."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import re
-import shutil
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftui.core.events import Done, Failed, Step, parse_line
 from ftui.core.text import clip
 from ftui.errors import FtuiError
 from ftui.services.files import read_json, write_json
-from ftui.services.paths import make_private, runs_folder
+from ftui.services.paths import runs_folder
 from ftui.services.process import ProcessId, boot_id, is_alive
 from ftui.services.run_safety import refuse_unsafe
 from ftui.services.tail import last_lines
@@ -29,7 +25,6 @@ LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
 """Statuses that only hold while a supervisor or a trainer is alive; so does `paused` while it waits for room."""
 ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
 STATUSES = LIVE | ENDED
-REQUESTS = ("stop", "pause", "resume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,56 +118,6 @@ class Run:
         return load_plan(self.plan_file)
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """One line of the list of runs."""
-
-    run: str
-    status: str
-    step: int
-    steps_total: int
-    path: str
-    created: str
-    reason: str
-    verdict: str
-    """SHIP, DONT_SHIP, INCONCLUSIVE, or empty."""
-
-
-def create_run(plan: Plan, folder: Path | None = None) -> Run:
-    """Make the directory of a new run, with its plan and the state `queued`. Raises FtuiError."""
-    from ftui.services.plans import save_plan
-
-    parent = folder or runs_folder()
-    stamp = datetime.now(UTC)
-    slug = re.sub(r"[^a-z0-9]+", "-", plan.run.name.lower()).strip("-")[:40] or "run"
-    try:
-        make_private(parent)
-        path = _new_folder(parent, f"{stamp:%Y%m%d-%H%M%S}-{slug}")
-        for name in ("events", "logs", "data", "checkpoints", "eval", "export", "requests"):
-            (path / name).mkdir(mode=0o700)
-        run = Run(path)
-        save_plan(plan, run.plan_file)
-        write_state(run, State(status="queued", created=stamp.isoformat(timespec="seconds")))
-    except OSError as error:
-        raise FtuiError(
-            "The run's folder cannot be made",
-            f"{error.filename or parent}: {error.strerror}",
-            "FTUI_HOME names another place for runs."
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT)
-            else "Free some space on that disk.",
-        ) from None
-    return run
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    for number in range(1, 1000):
-        path = parent / (name if number == 1 else f"{name}-{number}")
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-            return path
-    raise FtuiError("The run's folder cannot be made", f"{parent} has a thousand runs called {name}")
-
-
 def write_state(run: Run, state: State) -> None:
     """Replace state.json. Raises OSError (a full disk)."""
     write_json(run.state_file, asdict(state))
@@ -249,11 +194,6 @@ def last_step(run: Run) -> Step | None:
     return None
 
 
-def list_runs(folder: Path | None = None) -> list[RunSummary]:
-    """All runs, newest first. A folder that is not a run is left out; a broken run is listed as what it is."""
-    return [summarize(run) for run in all_runs(folder)]
-
-
 def all_runs(folder: Path | None = None) -> list[Run]:
     """The run directories, newest first, unread. Links are none."""
     parent = folder or runs_folder()
@@ -264,26 +204,6 @@ def all_runs(folder: Path | None = None) -> list[Run]:
         return []
     # os.path, not Path: the list of two hundred runs opens with every screen.
     return [Run(parent / name) for name in sorted(names, reverse=True) if os.path.lexists(f"{parent}/{name}/plan.yaml")]
-
-
-def summarize(run: Run) -> RunSummary:
-    """The list's line of one run; never raises."""
-    try:
-        state = read_state(run)
-    except FtuiError as error:
-        state = State(status="interrupted", reason=str(error))
-    step = last_step(run)
-    verdict = read_json(run.verdict_file)
-    return RunSummary(
-        run=run.name,
-        status=state.status,
-        step=step.step if step else 0,
-        steps_total=step.steps_total if step else 0,
-        path=str(run.path),
-        created=state.created,
-        reason=state.reason,
-        verdict=str(verdict.get("verdict", "")) if isinstance(verdict, dict) else "",
-    )
 
 
 def find_run(reference: str, folder: Path | None = None) -> Run:
@@ -312,52 +232,6 @@ def checked_owner(run: Run) -> Run:
     """The run, unless somebody else could have written into it or a link leads out of it. Raises FtuiError."""
     refuse_unsafe(run.path)
     return run
-
-
-def request(run: Run, what: str) -> None:
-    """Ask the run's supervisor to stop, pause or resume. Raises FtuiError where the folder refuses."""
-    try:
-        run.requests.mkdir(mode=0o700, exist_ok=True)
-        write_json(run.requests / f"{what}.json", {"request": what, "time": datetime.now(UTC).isoformat()})
-    except OSError as error:
-        raise FtuiError("The request cannot be written", f"{run.requests}: {error.strerror}") from None
-
-
-def take_requests(run: Run) -> list[str]:
-    """The requests that wait, oldest first, removed from the folder."""
-    try:
-        with os.scandir(run.requests) as entries:
-            waiting = sorted((entry.stat().st_mtime, entry.name) for entry in entries if entry.name.endswith(".json"))
-    except OSError:
-        return []
-    taken = []
-    for _, name in waiting:
-        with contextlib.suppress(OSError):
-            (run.requests / name).unlink()
-            if name.removesuffix(".json") in REQUESTS:
-                taken.append(name.removesuffix(".json"))
-    return taken
-
-
-def remove_run(run: Run) -> None:
-    """Delete a run that is not live. Raises FtuiError."""
-    state = read_state(run)
-    if state.live:
-        raise FtuiError(
-            "The run is alive", f"{run.name} is {state.status}", f"Stop it first: ftui runs stop {run.name}"
-        )
-    # Rename first: a removal that is cut off must not leave something that still looks like a run.
-    doomed = run.path.with_name(f".removing-{run.name}")
-    try:
-        run.path.rename(doomed)
-        shutil.rmtree(doomed)
-    except OSError as error:
-        raise FtuiError("The run cannot be removed", f"{error.filename or run.path}: {error.strerror}") from None
-
-
-def as_json(summary: RunSummary) -> dict[str, Any]:
-    """The summary as `ftui runs list --json` prints it."""
-    return asdict(summary)
 
 
 def _younger_than(path: Path, seconds: float) -> bool:

@@ -25,7 +25,8 @@ from ftui.services.attempt import exit_words, kill_leftovers, open_gate, refuse_
 from ftui.services.files import read_json, write_json
 from ftui.services.preparing import prepare_data
 from ftui.services.process import ProcessId, identify, is_alive, send, send_group
-from ftui.services.runs import Run, State, take_requests
+from ftui.services.run_requests import take_requests
+from ftui.services.runs import Run, State
 from ftui.services.supervisor_voice import Voice
 from ftui.services.trainer_watch import Ears
 

@@ -1,4 +1,7 @@
-"""The supervisor of one run: `python -m ftui.services.supervisor RUN_DIR [--detach] [--adopt] [--queue]`.
+"""The supervisor of one run: `python -m ftui.services.supervisor RUN_DIR [--detach] [--adopt | --queue] [--after WHO]`.
+
+WHO is the supervisor that the run had when this one was started, as `process.short_id` writes it ("-" for none). Two
+commands may start one at the same moment; the one that comes second finds another name in state.json, and leaves.
 
 It lives in its own session with its stdio in a file, so no terminal can take it along, and is the only one that writes
 state.json and events/supervisor.jsonl. When it dies the trainer goes on, and `--adopt` takes over.
@@ -16,9 +19,12 @@ from pathlib import Path
 from ftui.core.events import Failed
 from ftui.errors import FtuiError
 from ftui.services import alerts, space
-from ftui.services.process import identify, is_alive
-from ftui.services.runs import Run, recorded_state
+from ftui.services.process import identify, is_alive, short_id
+from ftui.services.run_requests import take_requests
+from ftui.services.runs import Run, State, read_state, recorded_state, write_state
 from ftui.services.supervision import Supervisor, now
+
+LOCK_PATIENCE_SECONDS = 5.0
 
 
 def main(arguments: list[str]) -> int:
@@ -35,11 +41,18 @@ def main(arguments: list[str]) -> int:
     lock = FileLock(run.path / "lock", mode=0o600)
     try:
         # A moment's patience: a supervisor that has just said "paused" is about to leave.
-        lock.acquire(timeout=1.0)
+        lock.acquire(timeout=LOCK_PATIENCE_SECONDS)
     except Timeout:
         sys.stderr.write("this run already has a supervisor\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or run.path}: {error.strerror}\n")  # removed, or on a disk that is gone
+        return 2
     try:
+        expected = arguments[arguments.index("--after") + 1] if "--after" in arguments else None
+        if expected is not None and expected != short_id(recorded_state(run).supervisor()):
+            sys.stderr.write("another command was faster: this run has had a new supervisor\n")
+            return 2
         return _supervise(run, adopt="--adopt" in arguments, queue="--queue" in arguments)
     except FtuiError as error:
         sys.stderr.write(f"{error}\n")
@@ -53,6 +66,10 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
     me = identify(os.getpid())
     assert me is not None
     before = recorded_state(run)
+    if (adopt or queue) and not _is_wanted(run, before, queue=queue):
+        return 0
+    if not (adopt or queue) and before.supervisor_pid is not None:
+        take_requests(run)  # resumed: what nobody took before the run ended was not asked of what begins now
     # A trainer of before the last reboot is gone, and its pid may be anybody's.
     known = before if before.boot_id == me.boot_id else replace(before, pid=None, pid_start_ticks=None)
     supervisor = Supervisor(run, run.plan(), known)
@@ -105,6 +122,20 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
         with contextlib.suppress(OSError):
             space.release_reserve(run.path)
     return 0 if status in ("finished", "stopped", "paused") else 1
+
+
+def _is_wanted(run: Run, before: State, *, queue: bool) -> bool:
+    """Whether the run still is as its adopter saw it: it may have ended, or have been ended, in the meantime."""
+    if queue:
+        return before.status == "queued"
+    if not before.live or is_alive(before.trainer()):
+        return before.live
+    # The trainer ended by its own word, or while it was asked to end: that is the truth, and nothing to start again.
+    truth = read_state(run)
+    if truth.status == "interrupted" and before.status in ("starting", "running"):
+        return True
+    write_state(run, truth)
+    return False
 
 
 if __name__ == "__main__":

@@ -116,7 +116,9 @@ def test_adopt_says_what_it_did(capsys: pytest.CaptureFixture[str], monkeypatch:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     adopters: list[subprocess.Popen[bytes]] = []
-    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags: adopters.append(supervise(run, *flags)))
+    monkeypatch.setattr(
+        adoption, "spawn_supervisor", lambda run, *flags, after: adopters.append(supervise(run, *flags))
+    )
     assert f"Adopted {run.name}" in typed(capsys, "runs", "adopt")[1]
     monkeypatch.undo()
     wait_until(lambda: recorded_state(run).supervisor_pid == adopters[0].pid)

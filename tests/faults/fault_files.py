@@ -16,7 +16,8 @@ from fault_kit import Row, Stage, begin, judge, trainer_pid, wait_for_end
 
 from ftui.core.events import Step, to_line
 from ftui.services.launch import resume_run
-from ftui.services.runs import Run, State, last_step, list_runs, read_state, write_state
+from ftui.services.run_list import list_runs
+from ftui.services.runs import Run, State, last_step, read_state, write_state
 
 BLOCK_LINES = 8000
 
@@ -148,7 +149,7 @@ class Huge:
 def huge_events(gib: float) -> Huge:
     """A run with an event file of so many GiB: listed, watched from a late step, and read from the start."""
     from ftui.core.plan import from_mapping
-    from ftui.services.runs import create_run
+    from ftui.services.run_folders import create_run
 
     run = create_run(from_mapping({"model": {"id": "m"}, "data": {"train": "d"}, "run": {"name": "huge"}}))
     write_state(run, State("stopped", 1))

@@ -18,7 +18,9 @@ from fault_kit import Stage, begin, wait_for_end
 
 from ftui.core.events import Step, to_line
 from ftui.core.plan import from_mapping
-from ftui.services.runs import Run, State, create_run, last_step, read_state, recorded_state, request, write_state
+from ftui.services.run_folders import create_run
+from ftui.services.run_requests import request
+from ftui.services.runs import Run, State, last_step, read_state, recorded_state, write_state
 
 SCRIPTED = Path(__file__).resolve().parents[1] / "services" / "scripted" / "supervisor.py"
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from ftui.core.events import Alert, Attempt, Failed, Step
 from ftui.core.plan import from_mapping
-from ftui.services.runs import Run, create_run
+from ftui.services.run_folders import create_run
+from ftui.services.runs import Run
 from ftui.services.tail import EventTail
 
 SUPERVISOR = Path(__file__).parent / "scripted" / "supervisor.py"

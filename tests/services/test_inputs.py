@@ -14,7 +14,8 @@ from ftui.services import environment, launch
 from ftui.services.environment import file_sha256
 from ftui.services.files import read_json, write_json
 from ftui.services.inputs import changed_inputs
-from ftui.services.runs import Run, State, create_run, write_state
+from ftui.services.run_folders import create_run
+from ftui.services.runs import Run, State, write_state
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_resuming_is_refused_with_the_difference_and_forcing_is_recorded(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr(launch, "spawn_supervisor", lambda run, *flags: started.append(run.name))
+    monkeypatch.setattr(launch, "spawn_supervisor", lambda run, *flags, after: started.append(run.name))
     run.plan_file.write_text(run.plan_file.read_text().replace("learning_rate: 0.0001", "learning_rate: 0.01"))
     with pytest.raises(FtuiError, match="inputs have changed") as caught:
         launch.resume_run(run)

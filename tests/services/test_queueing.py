@@ -13,7 +13,8 @@ from supervisor_kit import make_run, steps, supervise, wait_until
 from ftui.commands import runs as command
 from ftui.services import adoption, queueing
 from ftui.services.process import identify
-from ftui.services.runs import Run, State, read_state, recorded_state, request, write_state
+from ftui.services.run_requests import request
+from ftui.services.runs import Run, State, read_state, recorded_state, write_state
 
 
 def live_state(status: str) -> State:
@@ -69,7 +70,7 @@ def test_a_queued_run_that_lost_its_supervisor_gets_a_new_one(monkeypatch: pytes
     process.kill()
     process.wait()
     started: list[tuple[str, ...]] = []
-    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags: started.append((run.name, *flags)))
+    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags, after: started.append((run.name, *flags)))
     assert [run.name for run in adoption.adopt_orphans()] == [waiting.name]
     assert started == [(waiting.name, "--queue")]
 

@@ -59,7 +59,7 @@ def test_an_unsafe_run_is_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
     me = identify(os.getpid())
     assert me is not None
     write_state(run, State("running", 1, me.pid, me.start_ticks, boot_id=me.boot_id))
-    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags: None)
+    monkeypatch.setattr(adoption, "spawn_supervisor", lambda run, *flags, after: None)
     assert adoption.adopt_orphans() == [run]
     run.path.chmod(0o777)
     assert adoption.adopt_orphans() == []

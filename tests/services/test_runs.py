@@ -13,18 +13,10 @@ import pytest
 from ftui.core.events import Done, Step, to_line
 from ftui.core.plan import Plan, from_mapping
 from ftui.errors import FtuiError
-from ftui.services.runs import (
-    Run,
-    State,
-    create_run,
-    find_run,
-    list_runs,
-    read_state,
-    remove_run,
-    request,
-    take_requests,
-    write_state,
-)
+from ftui.services.run_folders import create_run, remove_run
+from ftui.services.run_list import list_runs
+from ftui.services.run_requests import request, take_requests
+from ftui.services.runs import Run, State, find_run, read_state, write_state
 
 
 def a_plan(name: str = "My run! [INST]") -> Plan:

@@ -13,7 +13,8 @@ from ftui.core.plan import from_mapping
 from ftui.errors import FtuiError
 from ftui.services.crash import save_traceback
 from ftui.services.launch import check_inputs
-from ftui.services.runs import recorded_state, request
+from ftui.services.run_requests import request
+from ftui.services.runs import recorded_state
 
 TOKEN = "h" + "f_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA2b"
 HOOK = "https://hooks." + "slack.com/services/T0AAAAAAA/B0BBBBBBB/" + "aB3dE5gH7jK9mN1pQ3rS5tU7"

@@ -15,7 +15,8 @@ from supervisor_kit import SUPERVISOR, alerts, attempts, failures, make_run, ste
 
 from ftui.services import adoption, launch
 from ftui.services.process import is_alive
-from ftui.services.runs import State, read_state, recorded_state, request, write_state
+from ftui.services.run_requests import request
+from ftui.services.runs import State, read_state, recorded_state, write_state
 
 
 def test_a_run_that_works() -> None:
@@ -88,7 +89,7 @@ def test_sigterm_is_a_checkpoint_and_a_stop() -> None:
 
 
 def test_a_second_supervisor_is_refused() -> None:
-    run = make_run(["slow"])
+    run = make_run([20])
     first = supervise(run)
     wait_until(lambda: recorded_state(run).status == "running")
     second = subprocess.run(
@@ -205,7 +206,7 @@ def test_a_full_disk_pauses_says_how_much_is_needed_and_goes_on() -> None:
     state = read_state(run)
     assert state.live and "77 MiB" in state.reason and str(run.path) in state.reason
     from ftui.errors import FtuiError
-    from ftui.services.runs import remove_run
+    from ftui.services.run_folders import remove_run
 
     with pytest.raises(FtuiError, match="alive"):
         remove_run(run)

@@ -12,7 +12,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ftui.core.text import clip
-from ftui.services.runs import RunSummary, list_runs
+from ftui.services.run_list import RunSummary, list_runs
 from ftui.tui.screens.base import Dialog, Plain
 
 

@@ -12,7 +12,8 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from ftui.errors import FtuiError
-from ftui.services.runs import Run, request
+from ftui.services.run_requests import request
+from ftui.services.runs import Run
 from ftui.tui import run_words
 from ftui.tui.run_feed import RunFeed
 from ftui.tui.run_view import SMOOTHINGS, RunView

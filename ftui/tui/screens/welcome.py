@@ -78,7 +78,7 @@ class WelcomeScreen(RunActions, FtuiScreen[None]):
         from ftui.errors import FtuiError
         from ftui.services.adoption import adopt_orphans
         from ftui.services.drafts import load_draft
-        from ftui.services.runs import list_runs
+        from ftui.services.run_list import list_runs
         from ftui.tui.screens.pick_run import run_line
 
         draft = load_draft()
