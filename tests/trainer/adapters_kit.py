@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from conftest import chat_rows, make_run_folder
+from trainer_kit import chat_rows, make_run_folder
 
 from ftui.services.files import write_json
 from ftui.services.runs import Run, State, write_state

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import THINGS, chat_rows, events_of, make_run_folder, train
 from test_online import prompts
 from test_preference import judged, pairs
+from trainer_kit import THINGS, chat_rows, events_of, make_run_folder, train
 
 from ftui.core.defaults_conflicts import conflicts
 from ftui.core.events import Eval, Step

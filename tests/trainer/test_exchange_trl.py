@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from conftest import build_tiny_model, chat_rows, write_rows
+from trainer_kit import build_tiny_model, chat_rows, write_rows
 
 from ftui.core.exchange import to_tool
 from ftui.core.plan import from_mapping

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import MakeRun, chat_rows, events_of, train, write_rows
 from test_preference import judged, pairs
+from trainer_kit import MakeRun, chat_rows, events_of, train, write_rows
 
 from ftui.core.events import Alert, Failed, Phase, Step
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import MakeRun, chat_rows, events_of, train
+from trainer_kit import MakeRun, chat_rows, events_of, train
 
 from ftui.core.events import Step
 from ftui.core.plan import from_mapping

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, chat_rows, events_of, train, write_rows
+from trainer_kit import MakeRun, chat_rows, events_of, train, write_rows
 
 from ftui.core.events import Alert, Eval, Failed, Phase, Step
 

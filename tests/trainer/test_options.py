@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FILLERS, THINGS, MakeRun, chat_rows, events_of, train, write_rows
+from trainer_kit import FILLERS, THINGS, MakeRun, chat_rows, events_of, train, write_rows
 
 from ftui.core.events import Alert, Checkpoint, Done, Eval, Phase, Sample, Step
 

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from conftest import MakeRun, events_of, question, train
+from trainer_kit import MakeRun, events_of, question, train
 
 from ftui.core.events import Eval, Failed
 

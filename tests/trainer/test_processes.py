@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, chat_rows, events_of, train
+from trainer_kit import MakeRun, chat_rows, events_of, train
 
 from ftui.core.events import Done, Failed, Phase, Step
 from ftui.core.launcher import launch_arguments

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, chat_rows, events_of, train
+from trainer_kit import MakeRun, chat_rows, events_of, train
 
 from ftui.core.events import Alert, Checkpoint, Done, Step
 from ftui.core.metrics import settled

@@ -1,8 +1,8 @@
 """A reward model learns to give the better answer more, on pairs it has not seen."""
 
 import pytest
-from conftest import MakeRun, events_of, train
 from test_preference import pairs
+from trainer_kit import MakeRun, events_of, train
 
 from ftui.core.events import Eval
 

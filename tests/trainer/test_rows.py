@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeRun, chat_rows
 from test_preference import judged, pairs
+from trainer_kit import MakeRun, chat_rows
 
 from ftui.core.events import Alert
 from ftui.trainer import rows as rows_module

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from adapters_kit import run_with_adapter
-from conftest import chat_rows, make_run_folder, train
+from trainer_kit import chat_rows, make_run_folder, train
 
 import ftui.schemas
 from ftui.core.events import Event, Phase

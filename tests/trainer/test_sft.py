@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, chat_rows, events_of, train
+from trainer_kit import MakeRun, chat_rows, events_of, train
 
 from ftui.core.events import Done, Eval, Phase, Step
 

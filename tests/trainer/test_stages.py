@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, chat_rows, events_of, train, write_rows
 from test_online import ONLINE, likes_trees, prompts
 from test_preference import pairs
+from trainer_kit import MakeRun, chat_rows, events_of, train, write_rows
 
 from ftui.core.events import Done, Eval, Step
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, chat_rows, events_of, train
+from trainer_kit import MakeRun, chat_rows, events_of, train
 
 from ftui.core.events import Alert, Failed, Phase, Step
 from ftui.trainer.emit import Emitter
