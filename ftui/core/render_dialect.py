@@ -52,6 +52,7 @@ class Dialect:
     bos, eos: the tokens' texts, "" where the tokenizer has none. adds_bos: the tokenizer itself puts bos in front of a
     raw text (a chat template writes its own). special_tokens: all texts that the tokenizer reads as one control token.
     render_spans: only where the template has {% generation %} markers; None means ftui finds the answers by itself.
+    marks_in_place: render_spans is known to write the very text of render, so that one rendering gives text and marks.
     """
 
     render: Render
@@ -61,3 +62,4 @@ class Dialect:
     adds_bos: bool = False
     special_tokens: frozenset[str] = frozenset()
     render_spans: RenderSpans | None = None
+    marks_in_place: bool = False

@@ -24,6 +24,9 @@ from ftui.core.render_forms import REASONING, Form, equivalent_forms, other_call
 _EMPTY_THINKING = re.compile(r"\s*(?:<think>)?\s*</think>\s*")
 _THOUGHT = re.compile(r"\s*</?think>\s*")
 
+Marks = Sequence[tuple[int, int]]
+"""The (start, end) of every {% generation %} block in a text."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -42,7 +45,7 @@ def written(
     Raises RenderError when the template refuses every equivalent form, or a turn cannot be found in its text.
     """
     forms = equivalent_forms(messages, tools)
-    text, form, shift, notes = _first_faithful(dialect, forms, add_generation_prompt=False, kwargs=kwargs)
+    text, form, shift, notes, marks = _first_faithful(dialect, forms, add_generation_prompt=False, kwargs=kwargs)
     if any(note.kind == "calls_dropped" for note in notes):
         for number in trained:
             turn = form.messages[number - shift] if 0 <= number - shift < len(form.messages) else {}
@@ -50,16 +53,17 @@ def written(
                 raise RenderError(
                     f"the template does not write tool calls, so message {number + 1} would teach an empty answer"
                 )
-    spans = _quick_spans(dialect, form, text, trained, shift)
-    if spans is not None:
-        return _closed(dialect, form, text, spans, shift, notes)
-    spans = [
-        _span(dialect, form, text, index - shift, index, kwargs)
-        for index in trained
-        if 0 <= index - shift < len(form.messages)
-    ]
+    # What a row's own arguments (enable_thinking=False, say) change around answers, only its own prefixes show.
+    spans = None if kwargs else _quick_spans(dialect, form, text, trained, shift)
+    if spans is None:
+        spans = [
+            _span(dialect, form, text, index - shift, index, kwargs)
+            for index in trained
+            if 0 <= index - shift < len(form.messages)
+        ]
     if dialect.render_spans is not None and spans:
-        spans = _narrowed(dialect, form, text, spans, notes, kwargs)
+        marks = _marks(dialect, form, text, kwargs) if marks is None else marks
+        spans = spans if marks is None else _narrowed(spans, marks, notes)
     return _closed(dialect, form, text, spans, shift, notes)
 
 
@@ -95,7 +99,7 @@ def _quick_spans(dialect: Dialect, form: Form, text: str, trained: Sequence[int]
     None when a single condition does not hold: as many generation prompts as answers, each followed by its answer
     and that by its end. Then the spans are what prefix rendering would give.
     """
-    if dialect.render_spans is not None or (frame := _frame(dialect)) is None:
+    if (frame := _frame(dialect)) is None:
         return None
     lead, end, last_end = frame
     answers = [index for index, message in enumerate(form.messages) if message.get("role") == "assistant"]
@@ -130,7 +134,7 @@ def written_prompt(
     dialect: Dialect, messages: Sequence[Message], tools: Any, kwargs: Mapping[str, Any]
 ) -> tuple[str, list[Note]]:
     """Render a conversation up to the point where the model goes on."""
-    text, _, _, notes = _first_faithful(
+    text, _, _, notes, _ = _first_faithful(
         dialect, equivalent_forms(messages, tools), add_generation_prompt=True, kwargs=kwargs
     )
     return _single_bos(dialect, text, [], notes)[0], notes
@@ -162,27 +166,33 @@ def ends_with_special(text: str, specials: frozenset[str]) -> str:
 
 def _first_faithful(
     dialect: Dialect, forms: Iterator[Form], add_generation_prompt: bool, kwargs: Mapping[str, Any]
-) -> tuple[str, Form, int, list[Note]]:
+) -> tuple[str, Form, int, list[Note], Marks | None]:
+    """The text, its form, how much lower the form numbers messages, what was lost, and the marks if they came along."""
     error: RenderError | None = None
-    best: tuple[int, str, Form, list[Note]] | None = None
+    best: tuple[int, str, Form, list[Note], Marks | None] | None = None
+    marked = dialect.render_spans if dialect.marks_in_place and not add_generation_prompt else None
     for form in forms:
+        marks: Marks | None = None
         try:
-            text = dialect.render(form.messages, form.tools, add_generation_prompt, **kwargs)
+            if marked is not None:
+                text, marks = marked(form.messages, form.tools, **kwargs)
+            else:
+                text = dialect.render(form.messages, form.tools, add_generation_prompt, **kwargs)
         except RenderError as refusal:
             error = error or refusal
             continue
         lost = _lost(dialect, form, text, add_generation_prompt, kwargs)
         if best is None or len(lost) < best[0]:
-            best = len(lost), text, form, lost
+            best = len(lost), text, form, lost, marks
         if not lost:
             break
     if best is None:
         raise error or RenderError("there is nothing to write")
-    _, text, form, notes = best
+    _, text, form, notes, marks = best
     if form.merged:
         notes.append(Note("system_merged", "the template has no system role: its text goes into the first user turn"))
     notes += _lost_thinking(form, text)
-    return text, form, int(form.merged), notes
+    return text, form, int(form.merged), notes, marks
 
 
 def _lost(
@@ -319,17 +329,18 @@ def _with_end_of_turn(dialect: Dialect, text: str, start: int, end: int) -> int:
     return after + len(closing) if closing else end
 
 
-def _narrowed(
-    dialect: Dialect, form: Form, text: str, spans: list[Span], notes: list[Note], kwargs: Mapping[str, Any]
-) -> list[Span]:
-    """Cut spans to the template's generation markers, and keep the end-of-turn in any case."""
+def _marks(dialect: Dialect, form: Form, text: str, kwargs: Mapping[str, Any]) -> Marks | None:
+    """The template's generation markers in `text`; None when it writes another text with them."""
     assert dialect.render_spans is not None
     try:
         marked_text, marks = dialect.render_spans(form.messages, form.tools, **kwargs)
     except RenderError:
-        return spans
-    if marked_text != text:
-        return spans
+        return None
+    return marks if marked_text == text else None
+
+
+def _narrowed(spans: list[Span], marks: Marks, notes: list[Note]) -> list[Span]:
+    """Cut spans to the template's generation markers, and keep the end-of-turn in any case."""
     narrowed = []
     for span in spans:
         inside = [(max(a, span.start), min(b, span.end)) for a, b in marks if a < span.end and b > span.start]

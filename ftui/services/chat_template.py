@@ -29,8 +29,13 @@ class ChatTemplate:
         self._variables = dict(special_tokens)
         # No text from outside can hold these: they are drawn anew in every process.
         self._open, self._close = (f"\ue000{secrets.token_hex(8)}{end}\ue001" for end in "<>")
-        self._plain = _compiled(source, "", "")
-        self._marked = _compiled(source, self._open, self._close) if self.has_markers else None
+        self._marks = re.compile(f"{self._open}|{self._close}")
+        self._plain, _ = _compiled(source, "", "")
+        self._marked: Any = None
+        self.marks_in_place = False
+        """Whether nothing reads what a {% generation %} block writes: render_spans then gives the text of render."""
+        if self.has_markers:
+            self._marked, self.marks_in_place = _compiled(source, self._open, self._close)
 
     def render(
         self,
@@ -45,16 +50,16 @@ class ChatTemplate:
         self, messages: Sequence[Any], tools: Sequence[Any] | None = None, **kwargs: Any
     ) -> tuple[str, list[tuple[int, int]]]:
         marked = self._run(self._marked or self._plain, messages, tools, False, kwargs)
-        spans, pieces, length, start = [], [], 0, 0
-        for piece in re.split(f"({re.escape(self._open)}|{re.escape(self._close)})", marked):
-            if piece == self._open:
+        spans, pieces, length, start, behind = [], [], 0, 0, 0
+        for mark in self._marks.finditer(marked):
+            pieces.append(marked[behind : mark.start()])
+            length += mark.start() - behind
+            behind = mark.end()
+            if marked.startswith(self._open, mark.start()):
                 start = length
-            elif piece == self._close:
-                spans.append((start, length))
             else:
-                pieces.append(piece)
-                length += len(piece)
-        return "".join(pieces), spans
+                spans.append((start, length))
+        return "".join(pieces) + marked[behind:], spans
 
     def _run(self, template: Any, messages: Any, tools: Any, prompt: bool, kwargs: Mapping[str, Any]) -> str:
         try:
@@ -70,7 +75,8 @@ class ChatTemplate:
         return text
 
 
-def _compiled(source: str, opening: str, closing: str) -> Any:
+def _compiled(source: str, opening: str, closing: str) -> tuple[Any, bool]:
+    """The template, and whether its generation blocks write straight to the output, not into a macro or a variable."""
     try:
         import jinja2
         import jinja2.ext
@@ -115,10 +121,27 @@ def _compiled(source: str, opening: str, closing: str) -> Any:
     try:
         template = environment.from_string(source)
         template.globals = dict(template.globals)  # a ChainMap, which is copied slowly for every row
-        return template
+        return template, _in_place(environment.parse(source))
     except jinja2.exceptions.TemplateError as error:
         raise FtuiError(
             "The chat template is not valid Jinja",
             str(error),
             "Take the template from the model's original repository.",
         ) from error
+
+
+def _in_place(node: Any) -> bool:
+    """Whether every generation block below a Jinja node stands only within conditions and plain loops."""
+    from jinja2 import nodes
+
+    def is_generation(some: Any) -> bool:
+        return isinstance(some, nodes.CallBlock) and isinstance(some.call.node, nodes.ExtensionAttribute)
+
+    for child in node.iter_child_nodes():
+        plain_loop = isinstance(child, nodes.For) and not child.recursive
+        if plain_loop or isinstance(child, nodes.If) or is_generation(child):
+            if not _in_place(child):
+                return False
+        elif any(is_generation(inner) for inner in child.find_all(nodes.CallBlock)):
+            return False
+    return True

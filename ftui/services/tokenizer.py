@@ -60,6 +60,7 @@ class ModelTokenizer:
             adds_bos=self.adds_bos,
             special_tokens=self.special_tokens,
             render_spans=template.render_spans if template.has_markers else None,
+            marks_in_place=template.marks_in_place,
         )
 
     @property
