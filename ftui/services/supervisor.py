@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> int:
         os.setsid()
     os.umask(0o077)
     run = Run(Path(arguments[0]))
+    if not run.plan_file.is_file():
+        sys.stderr.write(f"{run.path}: no run is there; was it removed?\n")  # the lock would bring its folder back
+        return 2
     lock = FileLock(run.path / "lock", mode=0o600)
     try:
         # A moment's patience: a supervisor that has just said "paused" is about to leave.

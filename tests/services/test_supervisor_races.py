@@ -1,0 +1,165 @@
+"""Several commands ask for the same thing at the same moment: real processes, one supervisor, one outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+from supervisor_kit import attempts, make_run, steps, supervise, wait_until
+
+from ftui.errors import FtuiError
+from ftui.services.adoption import adopt_orphans
+from ftui.services.process import is_alive, short_id
+from ftui.services.run_folders import remove_run
+from ftui.services.run_requests import request
+from ftui.services.runs import Run, read_state, recorded_state
+
+SCRIPTED = Path(__file__).parent / "scripted" / "supervisor.py"
+
+
+@pytest.fixture(autouse=True)
+def scripted_trainers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Supervisors that ftui starts by itself start the scripted trainer too."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import runpy, sys\n"
+        "if 'ftui.services.supervisor' in sys.orig_argv:\n"
+        f"    runpy.run_path({str(SCRIPTED)!r}, run_name='scripted')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
+
+
+def at_once(count: int, *words: str) -> list[tuple[int, str]]:
+    """The same ftui command so many times at once: exit codes, and what was said."""
+    command = [sys.executable, "-m", "ftui", *words]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(count)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in started]
+    return [(process.returncode, words) for process, words in zip(started, said, strict=True)]
+
+
+def supervisors(run: Run) -> list[int]:
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if str(run.path) in words and "ftui.services.supervisor" in words:
+            found.append(process.pid)
+    return found
+
+
+def kill_supervisor(run: Run) -> None:
+    supervisor = recorded_state(run).supervisor()
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(supervisor))
+
+
+def end(run: Run) -> None:
+    request(run, "stop")
+    wait_until(lambda: not read_state(run).live and not supervisors(run))
+
+
+def test_several_adopters_at_once_give_one_supervisor() -> None:
+    run = make_run([20])
+    supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    kill_supervisor(run)
+    assert [code for code, _ in at_once(4, "runs", "adopt")] == [0] * 4
+    wait_until(lambda: len(supervisors(run)) == 1)
+    assert supervisors(run) == [recorded_state(run).supervisor_pid]
+    end(run)
+    assert read_state(run).status == "stopped"
+    assert [attempt.reason for attempt in attempts(run)] == ["start", "adopt"]
+    assert steps(run) == list(range(1, len(steps(run)) + 1))
+
+
+def test_resumed_twice_at_once_it_goes_on_once() -> None:
+    run = make_run([20])
+    first = supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    request(run, "stop")
+    first.wait(60)
+    done = len(steps(run))
+    for code, words in at_once(3, "runs", "resume", run.name, "--force"):
+        assert code == 0 or "The run is alive" in words, words
+    wait_until(lambda: len(steps(run)) > done + 2)
+    end(run)
+    assert [attempt.reason for attempt in attempts(run)] == ["start", "resume"]
+    assert steps(run) == list(range(1, len(steps(run)) + 1))
+
+
+def test_a_queued_run_whose_supervisor_died_gets_one_from_several_viewers() -> None:
+    busy, waiting = make_run([20], name="a"), make_run(["ok"], name="b")
+    supervise(busy)
+    wait_until(lambda: len(steps(busy)) > 0)
+    supervise(waiting, "--queue")
+    wait_until(lambda: recorded_state(waiting).supervisor_pid is not None)
+    kill_supervisor(waiting)
+    assert [code for code, _ in at_once(4, "runs", "list")] == [0] * 4
+    wait_until(lambda: len(supervisors(waiting)) == 1)
+    assert read_state(waiting).status == "queued"
+    end(busy)
+    wait_until(lambda: read_state(waiting).status == "finished")
+    assert steps(waiting) == list(range(1, 11))
+    assert len(attempts(waiting)) == 1
+
+
+def test_a_supervisor_that_comes_second_leaves_the_run_as_it_is() -> None:
+    run = make_run(["ok"])
+    seen = short_id(recorded_state(run).supervisor())
+    assert supervise(run, "--after", seen).wait(60) == 0
+    for flags in ([], ["--adopt"], ["--queue"]):
+        assert supervise(run, *flags, "--after", seen).wait(60) == 2
+    assert len(attempts(run)) == 1
+    assert read_state(run).status == "finished"
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_an_adopter_that_finds_the_trainer_at_its_end_starts_nothing(is_settled: bool) -> None:
+    run = make_run([20], stop_grace_seconds=60.0)
+    supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    trainer = recorded_state(run).trainer()
+    assert trainer is not None
+    os.kill(trainer.pid, signal.SIGSTOP)  # it ends only when it is told so below
+    request(run, "stop")
+    wait_until(lambda: recorded_state(run).status == "stopping")
+    kill_supervisor(run)
+    os.kill(trainer.pid, signal.SIGCONT)
+    wait_until(lambda: not is_alive(trainer))
+    if is_settled:
+        adopt_orphans()
+    assert supervise(run, "--adopt").wait(60) == 0
+    assert recorded_state(run).status == "stopped"
+    assert len(attempts(run)) == 1
+
+
+def test_a_request_that_nobody_took_does_not_end_the_run_when_it_is_resumed() -> None:
+    run = make_run([20, "ok"])
+    first = supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    request(run, "stop")
+    first.wait(60)
+    request(run, "stop")  # came a moment after the supervisor's last look
+    supervise(run).wait(60)
+    assert read_state(run).status == "finished"
+
+
+def test_a_run_that_is_being_resumed_is_not_removed() -> None:
+    run = make_run(["ok"])
+    supervise(run).wait(60)
+    with FileLock(run.path / "lock"), pytest.raises(FtuiError, match="being resumed"):
+        remove_run(run)
+    assert (run.path / "plan.yaml").is_file()
+    remove_run(run)
+    assert not run.path.exists()
+    assert supervise(run).wait(60) == 2
+    assert not run.path.exists()
