@@ -33,6 +33,12 @@ def adopt_orphans(folder: Path | None = None, refused: Callable[[Run, FtuiError]
     return adopted
 
 
+def is_orphan(run: Run) -> bool:
+    """Whether the run's supervisor died while there was something to look after. Raises FtuiError."""
+    state = recorded_state(run)
+    return state.live and state.supervisor() is not None and not is_alive(state.supervisor())
+
+
 def adopt(run: Run) -> bool:
     """Give this run a new supervisor where it lost its own and needs one; whether it did. Raises FtuiError."""
     state = recorded_state(run)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -110,6 +112,39 @@ def test_a_queued_run_whose_supervisor_died_gets_one_from_several_viewers() -> N
     wait_until(lambda: read_state(waiting).status == "finished")
     assert steps(waiting) == list(range(1, 11))
     assert len(attempts(waiting)) == 1
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_a_viewer_that_is_open_adopts_what_it_watches(is_plain: bool) -> None:
+    run = make_run([20])
+    supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    terminal, inside = pty.openpty()
+    viewer = subprocess.Popen(
+        [sys.executable, "-m", "ftui", "watch", str(run.path), *(["--plain"] if is_plain else [])],
+        stdin=inside, stdout=inside, stderr=inside, start_new_session=True, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(inside)
+    os.set_blocking(terminal, False)
+    shown = b""
+
+    def shows(what: bytes) -> bool:
+        nonlocal shown
+        with contextlib.suppress(OSError):
+            shown += os.read(terminal, 1 << 20)
+        return what in shown
+
+    wait_until(lambda: shows(b"step"))
+    for _ in range(2):
+        kill_supervisor(run)
+        wait_until(lambda: shows(b"") and is_alive(recorded_state(run).supervisor()))
+    request(run, "stop")
+    wait_until(lambda: shows(b"") and not read_state(run).live)
+    assert read_state(run).status == "stopped"
+    assert [attempt.reason for attempt in attempts(run)] == ["start", "adopt", "adopt"]
+    viewer.kill()
+    viewer.wait()
+    os.close(terminal)
 
 
 def test_a_supervisor_that_comes_second_leaves_the_run_as_it_is() -> None:

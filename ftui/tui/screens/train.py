@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ class TrainScreen(FtuiScreen[str]):
         self.overlays: list[tuple[str, RunView]] = []
         self.frozen = False
         self._loading = True
+        self._adopting = False
         self._heard_at = 0.0
         self._ticks = 0
         self._unpainted = False
@@ -112,6 +114,9 @@ class TrainScreen(FtuiScreen[str]):
         if self.feed.view.event_count != before:
             self._heard_at = self.ftui.monotonic()
         looked_anew = self.feed.look()
+        if self.feed.orphaned and not self._adopting:
+            self._adopting = True
+            self._adopt()
         self._ring()
         changed = self.feed.view.event_count != before or looked_anew
         # The loss at two pictures a second, the other panes at one: half the bytes, and nobody reads faster.
@@ -120,9 +125,18 @@ class TrainScreen(FtuiScreen[str]):
         every = self._ticks % 2 == 0
         self._paint(panes_too=changed or (every and self._unpainted), all_panes=every)
         self._unpainted = self._unpainted and not every
-        if self.exit_when_done and not self.feed.live and not self._loading:
+        if self.exit_when_done and not (self.feed.live or self.feed.orphaned or self._loading):
             self.exit_when_done = False
             self.set_timer(_LINGER_SECONDS, lambda: self.leave_as("done"))
+
+    @work(thread=True, group="adopt")
+    def _adopt(self) -> None:
+        """Give the run a new supervisor; where that fails, the next look tries again."""
+        from ftui.services.adoption import adopt
+
+        with contextlib.suppress(FtuiError):
+            adopt(self.feed.run)
+        self._adopting = False
 
     def _ring(self) -> None:
         """Ring the bell, where that was asked for, at a new alert and at the end; never for what was there before."""
