@@ -115,7 +115,7 @@ def set_stage(place: Path) -> Stage:
 
 
 def _trainer_kit() -> Any:
-    path = Path(__file__).resolve().parents[1] / "trainer" / "conftest.py"
+    path = Path(__file__).resolve().parents[1] / "trainer" / "trainer_kit.py"
     spec = importlib.util.spec_from_file_location("trainer_kit", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
