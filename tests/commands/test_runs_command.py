@@ -7,14 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+import ftui.schemas
 from ftui.cli import main
 from ftui.core.plan import to_mapping, with_values
 from ftui.services.files import write_json
-from ftui.services.runs import Run, State, read_state, recorded_state, write_state
+from ftui.services.process import identify
+from ftui.services.runs import STATUSES, Run, State, read_state, recorded_state, write_state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "services"))
 
@@ -48,6 +52,34 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = typed(capsys, "runs", "show", "tickets")
     assert code == 0 and "step     10 of 10, attempt 1" in out and str(run.path) in out
     assert json.loads(typed(capsys, "runs", "show", run.name, "--json")[1])["state"]["status"] == "finished"
+
+
+def test_lists_and_states_are_what_their_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(ftui.schemas.__file__).parent
+    lists, states = (
+        jsonschema.Draft202012Validator(
+            json.loads((folder / f"{name}.json").read_text()),
+            format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
+        )
+        for name in ("runs_list", "state")
+    )
+    finished, queued, broken = finished_run("done"), make_run(["ok"], name="queued"), make_run(["ok"], name="broken")
+    broken.state_file.write_text("{")
+    me = identify(os.getpid())
+    assert me is not None
+    waits = State("queued", supervisor_pid=me.pid, supervisor_start_ticks=me.start_ticks, boot_id=me.boot_id)
+    write_state(queued, waits)
+    listed = json.loads(typed(capsys, "runs", "list", "--json")[1])
+    assert {line["run"]: line["status"] for line in listed} == {
+        finished.name: "finished", queued.name: "queued", broken.name: "interrupted",
+    }  # fmt: skip
+    lists.validate(listed)
+    assert [line["queue_before"] for line in listed if line["run"] == queued.name] == [0]
+    states.validate(json.loads(finished.state_file.read_text()))
+    assert set(states.schema["properties"]) == {field.name for field in fields(State)}
+    assert set(states.schema["properties"]["status"]["enum"]) == STATUSES
+    assert not lists.is_valid([{**listed[0], "status": "dreaming"}])
+    assert not lists.is_valid([{**line, "queue_before": 1} for line in listed])
 
 
 def test_stop_pause_and_what_they_refuse(capsys: pytest.CaptureFixture[str]) -> None:
