@@ -77,13 +77,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    # Imports leave tens of thousands of objects that stay: looking for garbage among them every 700 finds nothing.
+    gc.set_threshold(50_000, 10, 10)
     if not arguments or arguments[0] in ("--ascii", "--no-mouse", "--plain"):
         return _open_wizard(arguments)
     name = arguments[0]
     if name not in COMMANDS:
         return _unknown(name)
-    # Imports leave tens of thousands of objects that stay: looking for garbage among them every 700 finds nothing.
-    gc.set_threshold(50_000, 10, 10)
     import argparse
     import importlib
 

@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     new = actions.add_parser("new", help="propose a plan, every value with its reason")
     new.add_argument("--model", required=True, help="folder, catalogue id, hub id, or tiny")
     new.add_argument("--data", required=True, metavar="FILE", help="training rows")
-    new.add_argument("--eval", metavar="FILE", help="held-out rows; without, some are split off")
+    new.add_argument(
+        "--eval", metavar="FILE", help="held-out rows (default: an eval file beside FILE, else a part of it)"
+    )
     new.add_argument("--replay", metavar="FILE", help="general rows, mixed in against forgetting")
     new.add_argument("--schema", metavar="FILE", help="JSON Schema that every answer must satisfy")
     new.add_argument("--map", action="append", default=[], metavar="OURS=THEIRS", help="column mapping")
@@ -93,6 +95,11 @@ def _new(args: argparse.Namespace) -> int:
         args.model, args.data, eval_path=args.eval, replay_path=args.replay, mapping=mapping or None, choices=choices
     )
     plan = with_absolute_paths(plan)
+    if plan.data.eval and not args.eval and "data.eval" not in choices:
+        beside = safe(Path(plan.data.eval).name)
+        print(
+            f"Held out: {beside}, which lies beside the rows (--set data.eval=null splits some off).", file=sys.stderr
+        )
     text = json.dumps(to_mapping(plan), indent=2) + "\n" if args.json else dump_plan(plan)
     if args.out is None:
         print(text, end="")

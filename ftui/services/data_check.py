@@ -24,6 +24,7 @@ from ftui.core.lint.model import Context, Finding, Reporter, Severity
 from ftui.core.secrets import redact
 from ftui.core.text import safe
 from ftui.errors import FtuiError
+from ftui.services.beside import held_out_beside
 from ftui.services.dataset import read_source
 from ftui.services.dataset_lines import Tally
 from ftui.services.lint import FileReport, LintOptions, Progress, lint
@@ -51,12 +52,14 @@ def check(
     """Check one dataset; of a folder with splits, its training split. Raises FtuiError, never for what is in the data.
 
     Keys: those of a file of `ftui lint --json` without findings; parts (how many splits the path holds); readable;
+    held_out (the name of the file beside it whose rows are held out, "" without one);
     groups [{code, name, severity, summary, explanation, count, fixable, fix: {safety, description} | None, rows (row
     numbers, the first thousands), findings (the first), examples [{row, line, dropped, places: [[pointer, before,
     after]]}]}], the worst first.
     """
     options = _options(model, max_length_tokens, task)
-    found = targets([path], None, options)
+    beside = held_out_beside(path)
+    found = targets([path], str(beside) if beside is not None else None, options)
     target = next((part for part in found if not part.held_out), found[0])
     report = lint(target, options, hear)
     return {
@@ -64,6 +67,7 @@ def check(
         **file_document(report),
         "parts": len(found),
         "readable": report.readable,
+        "held_out": beside.name if beside is not None else "",
         "groups": groups(target, report),
     }
 

@@ -13,13 +13,16 @@ from ftui.services.paths import sample_data
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".ndjson")
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 MOST_ENTRIES = 500
+MOST_SEEN, DEEPEST = 5_000, 4
+"""How many entries of folders, and how many levels below this one, are looked through for a name."""
+_NOTES_OF_OURS = (".changes.jsonl", ".decisions.jsonl")
 _COUNTED_BYTES = 64 << 20
 _GLANCE_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that can be picked. kind: recent, sample, folder or file."""
+    """Something that can be picked. kind: recent, sample, folder, file, or below (a file in a folder further down)."""
 
     path: Path
     kind: str
@@ -38,9 +41,41 @@ def candidates(typed: str) -> list[Candidate]:
     recent = [Candidate(path, "recent", _size(path)) for path in recent_files()]
     samples = sorted((sample_data() / "tickets").glob("train*.jsonl"))
     shipped = [Candidate(path, "sample", _size(path)) for path in samples]
-    found = _without_doubles([*recent, *_entries(Path.cwd(), name), *shipped])
+    below = _below(Path.cwd(), name) if name else []
+    found = _without_doubles([*recent, *_entries(Path.cwd(), name), *below, *shipped])
     fitting = [candidate for candidate in found if name in str(candidate.path).lower()]
-    return sorted(fitting, key=lambda candidate: candidate.kind == "folder")
+    return sorted(fitting, key=lambda candidate: {"folder": 1, "sample": 2}.get(candidate.kind, 0))
+
+
+def short(path: Path | str) -> str:
+    """A path as people write it: from the home folder on with `~`."""
+    text, own = str(path), str(Path.home())
+    return "~" + text[len(own) :] if own != "/" and text.startswith(own + "/") else text
+
+
+def _below(folder: Path, name: str) -> list[Candidate]:
+    """Data files in the folders of this one whose names hold `name`, the nearest first."""
+    found: list[Candidate] = []
+    level, seen = [folder], 0
+    for depth in range(DEEPEST):
+        deeper: list[Path] = []
+        for each in level:
+            try:
+                entries = sorted(os.scandir(each), key=lambda entry: entry.name.lower())
+            except OSError:
+                continue
+            for entry in entries:
+                seen += 1
+                if seen > MOST_SEEN or len(found) >= MOST_ENTRIES:
+                    return found
+                if entry.name.startswith(".") or entry.is_symlink():
+                    continue
+                if entry.is_dir():
+                    deeper.append(each / entry.name)
+                elif depth and name in entry.name.lower() and _is_offered(entry.name):
+                    found.append(Candidate(each / entry.name, "below", _size(each / entry.name)))
+        level = deeper
+    return found
 
 
 def _entries(folder: Path, name: str) -> list[Candidate]:
@@ -54,7 +89,7 @@ def _entries(folder: Path, name: str) -> list[Candidate]:
                     continue
                 if entry.is_dir():
                     found.append(Candidate(folder / entry.name, "folder"))
-                elif is_data_name(entry.name):
+                elif _is_offered(entry.name):
                     found.append(Candidate(folder / entry.name, "file", _size(folder / entry.name)))
                 if len(found) >= MOST_ENTRIES:
                     break
@@ -63,6 +98,10 @@ def _entries(folder: Path, name: str) -> list[Candidate]:
     return sorted(
         found, key=lambda c: (not c.path.name.lower().startswith(name), c.kind != "file", c.path.name.lower())
     )
+
+
+def _is_offered(name: str) -> bool:
+    return is_data_name(name) and not name.endswith(_NOTES_OF_OURS)
 
 
 def is_data_name(name: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ftui.core.conversations import content_text
@@ -13,6 +14,7 @@ from ftui.core.defaults_facts import DataFacts, HardwareFacts, ModelFacts
 from ftui.core.plan import Plan
 from ftui.core.render import Options, RenderError, render_row
 from ftui.errors import FtuiError
+from ftui.services.beside import held_out_beside
 from ftui.services.hardware import snapshot
 from ftui.services.hardware_snapshot import HardwareSnapshot
 from ftui.services.model_config import FoundModel, find_model
@@ -33,12 +35,28 @@ def propose(
     choices: Mapping[str, Any] | None = None,
     because: Mapping[str, str] | None = None,
 ) -> Plan:
-    """A plan for tuning `model` on `train`, every value with its reason. Raises FtuiError (unknown model, no data)."""
+    """A plan for tuning `model` on `train`, every value with its reason. Raises FtuiError (unknown model, no data).
+
+    Held-out rows that lie beside the training file are taken where nobody said otherwise, be it with null.
+    """
     found = find_model(model)
     machine = snapshot()
     data = data_facts(train, found, eval_path=eval_path, replay_path=replay_path, mapping=mapping)
     settled = {**({"data.map": dict(mapping)} if mapping else {}), **(choices or {})}
-    return propose_plan(model_facts(found), data, hardware_facts(machine), settled, because)
+    reasons = dict(because or {})
+    if eval_path is None and "data.eval" not in settled and (beside := held_out_beside(train)) is not None:
+        settled["data.eval"] = str(beside)
+        reasons["data.eval"] = f"{beside.name} lies beside the rows: a fixed set makes runs comparable"
+    if "run.name" not in settled and (name := run_name(train, found.id)):
+        settled["run.name"] = name
+        reasons["run.name"] = "rows and model, to tell runs apart"
+    return propose_plan(model_facts(found), data, hardware_facts(machine), settled, reasons)
+
+
+def run_name(train: str, model: str) -> str:
+    """A name that tells a run from others: "support-tickets-qwen3-0-6b". Empty where neither has a letter or digit."""
+    parts = (PurePath(train).stem, PurePath(model).name)
+    return "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:20].strip("-") for part in parts).strip("-")
 
 
 def model_facts(found: FoundModel) -> ModelFacts:

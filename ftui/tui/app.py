@@ -25,7 +25,7 @@ from ftui.services.settings import save_theme, saved_theme
 from ftui.services.terminal import WITHOUT_SCREENS
 from ftui.tui.glyphs import ASCII, UNICODE, AsciiFilter, wants_ascii
 from ftui.tui.hangup import end_with_terminal
-from ftui.tui.screens.base import active_bindings
+from ftui.tui.screens.base import active_bindings, is_ours
 from ftui.tui.wizard import Wizard
 
 FTUI_THEME = Theme(
@@ -136,7 +136,7 @@ class FtuiApp(App[int]):
         from ftui.tui.screens.help import HelpDialog
 
         if not isinstance(self.screen, HelpDialog):
-            self.push_screen(HelpDialog(active_bindings(self.screen)))
+            self.push_screen(HelpDialog(getattr(self.screen, "HELP_TITLE", ""), active_bindings(self.screen)))
 
     async def action_quit(self) -> None:
         leave = getattr(self.screen, "action_leave", None)
@@ -149,7 +149,7 @@ class FtuiApp(App[int]):
         """Every action that works on the screen now, by name; then those that work everywhere."""
         seen: set[str] = set()
         for node, binding, enabled, tooltip in screen.active_bindings.values():
-            if binding.description and enabled and not binding.system and binding.description not in seen:
+            if binding.description and enabled and is_ours(binding) and binding.description not in seen:
                 seen.add(binding.description)
                 run = partial(self.run_action, binding.action, default_namespace=node)
                 yield SystemCommand(binding.description, tooltip or f"key {self.get_key_display(binding)}", run)

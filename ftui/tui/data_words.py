@@ -114,6 +114,8 @@ def headline(report: Mapping[str, Any], groups: Sequence[Group]) -> Row:
         parts.append((f", {plural(rows, 'row')}", "text"))
     if isinstance(size, int):
         parts.append((f", {gib(size)}", "text"))
+    if held_out := report.get("held_out"):
+        parts.append((f", held out: {clip(str(held_out), 24)}", "text"))
     worst = next((s for s in SEVERITIES if counts[s]), "")
     if not worst:
         parts.append((": nothing to object to", "ok"))

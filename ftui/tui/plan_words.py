@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import PurePath
 from typing import Any
 
 from ftui.core.fit.request import FitRequest
 from ftui.core.plan import Plan, default, doc, field_names, from_mapping, with_values
 from ftui.core.plan_sections import SECTIONS
-from ftui.core.text import clip, gib, safe
+from ftui.core.text import cell_width, clip, gib, safe
 from ftui.errors import FtuiError
 from ftui.tui.glyphs import Glyphs
 from ftui.tui.widgets.lines import Row
@@ -58,15 +56,6 @@ class Entry:
     def decided(self) -> bool:
         """Whether somebody thought about it: a reason, a change of yours, or a field that always matters."""
         return bool(self.reason) or self.yours or self.name in ALWAYS or self.value != default(self.name)
-
-
-def named(plan: Plan) -> Plan:
-    """The plan with a name that tells its run from others, where it has none of its own."""
-    if plan.run.name != default("run.name"):
-        return plan
-    parts = (PurePath(plan.data.train).stem, PurePath(plan.model.id).name)
-    name = "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:20].strip("-") for part in parts).strip("-")
-    return with_values(plan, {"run.name": name}, {"run.name": "rows and model, to tell runs apart"}) if name else plan
 
 
 def entries(plan: Plan, proposed: Plan, changed: Mapping[str, Any] | list[str]) -> list[Entry]:
@@ -177,13 +166,14 @@ def of_recipe(plan: Plan, request: FitRequest) -> dict[str, Any]:
 
 
 def entry_row(entry: Entry, width: int, glyphs: Glyphs) -> Row:
-    """One field in the list: mark, name, value, reason."""
+    """One field in the list: mark, name, value, reason. A long value takes what its reason does not need."""
     name_cells = 28 if width >= 90 else 25
-    value_cells = max(12, min(34, (width - name_cells) // 3))
     mark = glyphs.point if entry.yours else " "
-    value = _clipped(written(entry.value), value_cells)
     reason = "your choice" if entry.yours else entry.reason or ("" if entry.value != default(entry.name) else "default")
-    room = width - name_cells - value_cells - 4
+    value_cells = max(12, min(34, (width - name_cells) // 3))
+    unused = width - name_cells - 4 - cell_width(reason)
+    value = _clipped(written(entry.value), max(value_cells, unused))
+    room = width - name_cells - max(value_cells, cell_width(value)) - 4
     return (
         (f"{mark} ", "accent"),
         (f"{entry.name:<{name_cells}}", "text" if entry.decided else "dim"),

@@ -13,12 +13,12 @@ from screens_kit import answer_with, settle, shown_text, welcome_app
 from textual.widgets import Input, OptionList
 
 from ftui.core.catalog.gpus import find_gpu
-from ftui.core.plan import Plan, with_values
 from ftui.services.drafts import load_draft
 from ftui.services.fit_target import Target
+from ftui.services.proposal import run_name
 from ftui.tui.app import FtuiApp
 from ftui.tui.model_words import suggested
-from ftui.tui.plan_words import advised_task, named, rows_against_advice
+from ftui.tui.plan_words import advised_task, rows_against_advice
 from ftui.tui.screens.confirm import AskDialog
 from ftui.tui.screens.data import DataScreen
 from ftui.tui.screens.decide_stage import DecideStage
@@ -210,9 +210,8 @@ def test_the_model_to_begin_with_is_here_converses_and_fits() -> None:
 
 
 def test_a_run_gets_a_name_that_tells_it_from_others() -> None:
-    plan = with_values(Plan(), {"model.id": "Qwen/Qwen3-0.6B", "data.train": "/data/Support Tickets.jsonl"})
-    assert named(plan).run.name == "support-tickets-qwen3-0-6b"
-    assert named(with_values(plan, {"run.name": "mine"})).run.name == "mine"
+    assert run_name("/data/Support Tickets.jsonl", "Qwen/Qwen3-0.6B") == "support-tickets-qwen3-0-6b"
+    assert run_name("/data/日本.jsonl", "?") == ""
 
 
 def test_the_rows_say_what_can_be_trained_and_the_advice_only_where_they_leave_a_choice() -> None:

@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
     for file in arguments.files:
         target = (arguments.out or file.parent) / f"{file.stem}.png"
         cairosvg.svg2png(on_cells(file.read_text()).encode(), write_to=str(target), output_width=1400)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -13,7 +14,7 @@ from textual.widgets import Static
 
 from ftui.core.text import safe
 from ftui.tui.lean import LeanCompositor
-from ftui.tui.widgets.key_bar import KeyBar
+from ftui.tui.widgets.key_bar import PALETTE_WORD, KeyBar
 
 if TYPE_CHECKING:
     from ftui.tui.app import FtuiApp
@@ -107,15 +108,33 @@ def _harmless(text: Any) -> Any:
     return safe(text, newlines=True) if isinstance(text, str) else text
 
 
-def active_bindings(screen: Screen[Any]) -> list[tuple[str, str, str, bool]]:
-    """(key as shown, description, tooltip, enabled) of every binding that works now, without doubles."""
-    found: dict[tuple[str, str], tuple[str, str, str, bool]] = {}
+class KeyHelp(NamedTuple):
+    """A key as help lists it. ours: of ftui itself, not what Textual's widgets bring along (cursor keys, editing)."""
+
+    key: str
+    description: str
+    tooltip: str
+    enabled: bool
+    ours: bool
+
+
+def active_bindings(screen: Screen[Any]) -> list[KeyHelp]:
+    """Every binding that works now, without doubles: keys of one action stand together."""
+    found: dict[tuple[str, str], KeyHelp] = {}
     for _, binding, enabled, tooltip in screen.active_bindings.values():
-        if not binding.description or binding.system:
+        palette = binding.action == "command_palette"
+        if not binding.description or (binding.system and not palette):
             continue
         shown = screen.app.get_key_display(binding)
-        key = (binding.action, binding.description)
-        if key in found and shown not in found[key][0].split():
-            shown = f"{found[key][0]} {shown}"
-        found[key] = (shown, binding.description, tooltip or binding.tooltip, enabled)
+        description = PALETTE_WORD if palette else binding.description
+        key = (binding.action, description)
+        if key in found and shown not in found[key].key.split():
+            shown = f"{found[key].key} {shown}"
+        words = "Find every action by name" if palette else tooltip or binding.tooltip
+        found[key] = KeyHelp(shown, description, words, enabled, ours=palette or is_ours(binding))
     return list(found.values())
+
+
+def is_ours(binding: Binding) -> bool:
+    """Whether ftui bound it: those of Textual's widgets have no id."""
+    return bool(binding.id)

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from ftui.core.text import clip, safe
 from ftui.errors import FtuiError
-from ftui.services.data_files import candidates, glance
+from ftui.services.data_files import candidates, glance, short
 from ftui.services.drafts import remember_file
 from ftui.tui import data_words, token_words
 from ftui.tui.ask import ask, listen
@@ -61,7 +61,7 @@ class DataScreen(StageScreen):
         """Whether the next stage opens once the file that is being checked turns out well."""
 
     def compose_stage(self) -> Iterator[Widget]:
-        yield FilePicker(_offers, glance, value=self.state.data_file, id="picker")
+        yield FilePicker(_offers, glance, value=self.state.data_file, shown=short(self.state.data_file), id="picker")
         yield Lines(id="headline")
         with Container(id="report"):
             yield OptionList(id="findings", markup=False, compact=True)
@@ -70,7 +70,7 @@ class DataScreen(StageScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.tell(ASKS)
-        self.query_one("#report").display = False
+        self._show_report(False)
         if self.state.data_file:
             self._start_check()
         if not self._field:
@@ -106,12 +106,13 @@ class DataScreen(StageScreen):
             self._take_and_show(self.state.data_original, "")
 
     def _take_and_show(self, path: str, original: str) -> None:
-        self.query_one(FilePicker).query_one(Input).value = path
+        self.query_one(FilePicker).take(path, short(path))
         self._take(path, original)
 
     def _start_check(self) -> None:
         self._report, self._preview, self._preview_error, self._groups = {}, {}, "", []
         self.query_one("#findings", OptionList).clear_options()
+        self.query_one("#detail", TextPane).show([])
         self._say_headline(data_words.progress_row(Path(self.state.data_file).name, {}))
         self.keep_soon()
         self._check(self.state.data_file)
@@ -166,7 +167,7 @@ class DataScreen(StageScreen):
         return {"dpo": "dpo", "kto": "kto", "reward_rlhf": "reward", "sft": "sft"}.get(technique, "")
 
     def _failed(self, error: FtuiError) -> None:
-        self.query_one("#report").display = False
+        self._show_report(False)
         self._go_on = False
         rows: list[Row] = [((f"{self.ftui.glyphs.bad} {safe(str(error))}", "fail"),)]
         if error.hint:
@@ -174,6 +175,11 @@ class DataScreen(StageScreen):
         self._say_headline(*rows)
 
     # -- showing
+
+    def _show_report(self, shown: bool) -> None:
+        """Without a report, the list of files has the room."""
+        self.query_one("#report").display = shown
+        self.set_class(not shown, "-choosing")
 
     def _say_headline(self, *rows: Row) -> None:
         self.query_one("#headline", Lines).set_rows(rows)
@@ -186,7 +192,7 @@ class DataScreen(StageScreen):
             name = clip(Path(self.state.data_original).name, 40)
             rows.append(((f"made from {name}, which is as it was; u goes back to it", "dim"),))
         self._say_headline(*rows)
-        self.query_one("#report").display = True
+        self._show_report(True)
         self.call_after_refresh(self._list_groups)
 
     def on_resize(self) -> None:
@@ -328,4 +334,4 @@ class DataScreen(StageScreen):
 
 
 def _offers(typed: str) -> list[Offer]:
-    return [Offer(candidate.path, candidate.kind, candidate.size_bytes) for candidate in candidates(typed)]
+    return [Offer(found.path, found.kind, found.size_bytes, short(found.path)) for found in candidates(typed)]

@@ -100,7 +100,7 @@ class PlanScreen(StageScreen):
                 "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
                 *(["--set", f"method.task={task}"] if task else []),
             )  # fmt: skip
-            proposed = plan_words.named(from_mapping(answer))
+            proposed = from_mapping(answer)
         except FtuiError as error:
             self._say_error(error)
             return

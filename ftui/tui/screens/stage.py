@@ -25,7 +25,7 @@ class StageScreen(FtuiScreen[None]):
     BINDINGS = [
         Binding("ctrl+n", "next", "Next", key_display="^n", id="stage.next", tooltip="To the next stage"),
         Binding("escape", "back", "Back", key_display="esc", id="stage.back", tooltip="Nothing is lost"),
-        Binding("f1", "app.help", "Help", key_display="f1", id="stage.help"),
+        Binding("f1,question_mark", "app.help", "Help", key_display="f1", id="stage.help"),
         *(
             Binding(f"alt+{n}", f"go('{stage}')", f"Go to {STAGE_TITLES[stage]}", show=False, id=f"stage.{stage}")
             for n, stage in enumerate(STAGES, start=1)
@@ -77,7 +77,8 @@ class StageScreen(FtuiScreen[None]):
         self.keep_soon()
 
     def keep_soon(self) -> None:
-        """Save the draft a moment from now: many changes in a row are one write."""
+        """Show in the bar what is settled; save the draft in a moment: many changes in a row are one write."""
+        self.query_one(StageBar).redraw()
         if self._keep is not None:
             self._keep.stop()
         self._keep = self.set_timer(_KEEP_AFTER_SECONDS, self.keep)

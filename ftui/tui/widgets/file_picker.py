@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +26,15 @@ GLANCE_AFTER_SECONDS = 0.15
 
 @dataclass(frozen=True)
 class Offer:
-    """One line of the list. kind: recent, sample, folder or file."""
+    """One line of the list. kind: recent, sample, folder, file or below (in a folder further down).
+
+    shown: the path as people write it, which is also put into the input.
+    """
 
     path: Path
     kind: str
     size_bytes: int
+    shown: str
 
 
 class FilePicker(Vertical):
@@ -68,22 +74,32 @@ class FilePicker(Vertical):
         glance: Callable[[Path], str],
         *,
         value: str = "",
+        shown: str = "",
         id: str | None = None,
     ) -> None:
-        """find: typed text -> offers; glance: path -> what is in it. Both may take a while: they run in threads."""
+        """find: typed text -> offers; glance: path -> what is in it. Both may take a while: they run in threads.
+
+        value: the file that is chosen already; shown: its path as people write it.
+        """
         super().__init__(id=id)
-        self._find, self._glance, self._value = find, glance, value
+        self._find, self._glance = find, glance
         self._offers: list[Offer] = []
-        self._chosen = value  # as it is on the disk; the input shows it made safe
+        self._searching = False
+        self._chosen, self._shown = value, shown or value
 
     def compose(self) -> ComposeResult:
-        yield PickInput(self._value, placeholder="path, or part of a file's name", id="path")
+        yield PickInput(self._shown, placeholder="path, or part of a file's name", id="path")
         yield OptionList(markup=False, compact=True, classes="offers")
         yield Plain("", classes="glance")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).can_focus = False
-        self._search(self._value)
+        self._search(self._shown)
+
+    def take(self, path: str, shown: str) -> None:
+        """Show this file as the chosen one."""
+        self._chosen, self._shown = path, shown
+        self.query_one(PickInput).value = shown
 
     def on_descendant_focus(self) -> None:
         self.add_class("-open")
@@ -96,12 +112,24 @@ class FilePicker(Vertical):
 
     # Looking things up: in threads, since a folder may lie on a slow disk.
 
-    @work(thread=True, exclusive=True, group="search")
     def _search(self, typed: str) -> None:
-        self.post_message(self.Offered(typed, list(self._find(typed))))
+        # One search at a time: keys may come faster than a disk answers.
+        if not self._searching:
+            self._searching = True
+            self._look_for(typed)
+
+    @work(thread=True, group="search")
+    def _look_for(self, typed: str) -> None:
+        offers: list[Offer] = []
+        with contextlib.suppress(OSError, ValueError):
+            offers = list(self._find(typed))
+        self.post_message(self.Offered(typed, offers))
 
     def on_file_picker_offered(self, event: Offered) -> None:
-        if event.typed != self.query_one(PickInput).value:
+        self._searching = False
+        now = self.query_one(PickInput).value
+        if event.typed != now:
+            self._search(now)
             return
         self._offers = event.offers
         self._list_offers(0)
@@ -157,7 +185,7 @@ class FilePicker(Vertical):
         if field.cursor_position < len(field.value) or offer is None:
             field.action_cursor_right()
             return
-        field.value = _typed(offer)
+        field.value = offer.shown + ("/" if offer.kind == "folder" else "")
         field.cursor_position = len(field.value)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -168,7 +196,7 @@ class FilePicker(Vertical):
         event.stop()
         typed = event.value.strip()
         offer = self._highlighted()
-        if typed and typed == safe(self._chosen):
+        if typed and typed == safe(self._shown):
             self.post_message(self.Picked(self._chosen))
         elif typed and (Path(typed).expanduser().is_file() or set(typed) & set("*?[")):
             self.post_message(self.Picked(typed))
@@ -179,11 +207,12 @@ class FilePicker(Vertical):
 
     def _pick(self, offer: Offer) -> None:
         field = self.query_one(PickInput)
-        field.value = _typed(offer)
-        field.cursor_position = len(field.value)
-        if offer.kind != "folder":
-            self._chosen = str(offer.path)
+        if offer.kind == "folder":
+            field.value = offer.shown + "/"
+        else:
+            self.take(str(offer.path), offer.shown)
             self.post_message(self.Picked(self._chosen))
+        field.cursor_position = len(field.value)
 
     def _highlighted(self) -> Offer | None:
         index = self.query_one(OptionList).highlighted
@@ -193,17 +222,18 @@ class FilePicker(Vertical):
         self.query_one(".glance", Plain).update(clip(words, 200))
 
 
-def _typed(offer: Offer) -> str:
-    return str(offer.path) + ("/" if offer.kind == "folder" else "")
-
-
 def _line(offer: Offer, width: int) -> Content:
-    name = str(offer.path) if offer.kind in ("recent", "sample") else offer.path.name
-    if offer.kind == "folder":
-        name += "/"
-    note = {"recent": "used lately", "sample": "ships with ftui", "folder": "folder"}.get(
-        offer.kind, gib(offer.size_bytes)
-    )
+    match offer.kind:
+        case "folder":
+            name, note = f"{offer.path.name}/", "folder"
+        case "sample":
+            name, note = "/".join(offer.path.parts[-2:]), "ships with ftui"
+        case "recent":
+            name, note = offer.shown, "used lately"
+        case "below":
+            name, note = os.path.relpath(offer.path), gib(offer.size_bytes)
+        case _:
+            name, note = offer.path.name, gib(offer.size_bytes)
     room = width - 18
     shown = clip(name, room) if len(name) <= room else "…" + clip(name[len(name) - room + 1 :], room - 1)
     return Content.assemble(shown.ljust(room), ("  " + note, "dim"))

@@ -11,6 +11,8 @@ from ftui.core.text import cell_width
 from ftui.tui.widgets.lines import Lines, Row
 
 MOST_KEYS = 7
+PALETTE_WORD = "Commands"
+"""What ftui calls Textual's command palette."""
 
 
 class KeyBar(Lines):
@@ -41,7 +43,7 @@ class KeyBar(Lines):
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             # Textual's own binding of the palette is not shown, and covers those of the screens.
             palette = binding.action == "command_palette"
-            description = "Commands" if palette else binding.description
+            description = PALETTE_WORD if palette else binding.description
             if not (binding.show or palette) or not description or binding.action in seen:
                 continue
             seen.add(binding.action)
