@@ -29,9 +29,11 @@ from fault_disk import NoMount, full_disks, read_only
 from fault_files import damaged_checkpoints, damaged_events, huge_events
 from fault_kills import kills
 from fault_kit import HEADER, Row, Stage, set_stage
+from fault_price import price_of_supervision
+from fault_requests import requests
 
 PER_RUN = 10
-FAULTS = ("trainer", "supervisor", "viewer", "disk", "unwritable", "clock", "events", "checkpoints")
+FAULTS = ("trainer", "supervisor", "viewer", "requests", "disk", "unwritable", "clock", "events", "checkpoints")
 COSTS = ("huge", "list", "back", "crowd", "price")
 
 
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table; 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=[*FAULTS, *COSTS], default=[*FAULTS, *COSTS])
-    counts = dict(zip(FAULTS, (100, 50, 50, 20, 5, 2, 10, 6), strict=True))
+    counts = dict(zip(FAULTS, (100, 50, 50, 20, 20, 5, 2, 10, 6), strict=True))
     for name, count in counts.items():
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"how many; {count}")
     parser.add_argument("--gib", type=float, default=2.0, help="size of the huge event file; 2")
@@ -71,8 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
             slices.add(name, row)
             good &= row.good
         if "price" in asked.only:
-            price = fault_watch.price_of_supervision(stage, 30.0)
-            print(f"\nsupervision: {price.core_share:.2%} of one core, {price.rss_mib:.0f} MiB ({price.seconds:.0f} s)")
+            for one_core in (False, True):
+                price = price_of_supervision(stage, pairs=8, slice_seconds=4.0, one_core=one_core)
+                print(
+                    f"\nsupervision{', on one core with the trainer' if one_core else ''}: {price.line()}", flush=True
+                )
     show_costs(asked.only, asked.gib)
     if asked.add_up is not None:
         slices.show_sum()
@@ -117,6 +122,8 @@ def disturb(name: str, count: int, stage: Stage, place: Path, seed: int, until: 
     """Do one kind of fault so often. Raises NoMount."""
     if name in ("trainer", "supervisor", "viewer"):
         return kills(name, count, stage, seed, PER_RUN, until)
+    if name == "requests":
+        return requests(count, stage, seed, PER_RUN, until)
     if name == "disk":
         return full_disks(count, stage, place / f"disk-{seed}", seed, PER_RUN // 2, until)
     if name == "unwritable":

@@ -123,7 +123,15 @@ def _trainer_kit() -> Any:
     return module
 
 
-def begin(model: Path, rows: Path, name: str, folder: Path | None = None, steps: int = STEPS, **recovery: Any) -> Run:
+def begin(
+    model: Path,
+    rows: Path,
+    name: str,
+    folder: Path | None = None,
+    steps: int = STEPS,
+    save_every: int = SAVE_EVERY,
+    **recovery: Any,
+) -> Run:
     """Start a detached run of `steps` steps, as a user would."""
     plan = from_mapping(
         {
@@ -132,7 +140,7 @@ def begin(model: Path, rows: Path, name: str, folder: Path | None = None, steps:
             "method": {"technique": "lora", "lora_rank": 4},
             "train": {
                 "max_steps": steps, "micro_batch": 2, "accumulation": 1, "learning_rate": 1e-3, "precision": "fp32",
-                "save_every_steps": SAVE_EVERY,
+                "save_every_steps": save_every,
             },
             "eval": {"enabled": False, "samples": 0},
             "recovery": {"max_restarts": 100, "disk_reserve_mib": 1, **recovery},

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import psutil
 from fault_kills import open_viewer
-from fault_kit import Stage, begin, wait_for_end
 
 from ftui.core.events import Step, to_line
 from ftui.core.plan import from_mapping
 from ftui.services.run_folders import create_run
 from ftui.services.run_requests import request
-from ftui.services.runs import Run, State, last_step, read_state, recorded_state, write_state
+from ftui.services.runs import Run, State, last_step, write_state
 
 SCRIPTED = Path(__file__).resolve().parents[1] / "services" / "scripted" / "supervisor.py"
 
@@ -166,33 +165,3 @@ def _median(command: list[str], times: int) -> float:
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         seconds.append(time.perf_counter() - began)
     return sorted(seconds)[times // 2]
-
-
-@dataclass(frozen=True)
-class Price:
-    """What supervision takes: its share of one core while the trainer trains, and its memory."""
-
-    core_share: float
-    rss_mib: float
-    seconds: float
-
-
-def price_of_supervision(stage: Stage, seconds: float) -> Price:
-    """Measure the supervisor of a real training over `seconds` of steps.
-
-    Its CPU time over wall time is the most that it can take from a trainer that has every core for itself.
-    """
-    run = begin(stage.model, stage.rows, "price", steps=100_000)
-    while last_step(run) is None and read_state(run).live:
-        time.sleep(0.1)
-    supervisor = recorded_state(run).supervisor()
-    assert supervisor is not None
-    process = psutil.Process(supervisor.pid)
-    before, began = process.cpu_times(), time.monotonic()
-    time.sleep(seconds)
-    after, spent = process.cpu_times(), time.monotonic() - began
-    rss = process.memory_info().rss / 2**20
-    request(run, "stop")
-    wait_for_end(run)
-    share = (after.user + after.system - before.user - before.system) / spent
-    return Price(share, rss, spent)
