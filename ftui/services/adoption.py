@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ from ftui.services.process import is_alive, short_id
 from ftui.services.run_safety import is_safe
 from ftui.services.runs import Run, State, all_runs, read_state, recorded_state, write_state
 
-SUPERVISOR_START_SECONDS = 20.0
+SUPERVISOR_START_SECONDS = 60.0
+CARE_SECONDS, LONGEST_CARE_SECONDS = 2.0, 300.0
 
 
 def adopt_orphans(folder: Path | None = None, refused: Callable[[Run, FtuiError], None] | None = None) -> list[Run]:
@@ -33,12 +35,6 @@ def adopt_orphans(folder: Path | None = None, refused: Callable[[Run, FtuiError]
     return adopted
 
 
-def is_orphan(run: Run) -> bool:
-    """Whether the run's supervisor died while there was something to look after. Raises FtuiError."""
-    state = recorded_state(run)
-    return state.live and state.supervisor() is not None and not is_alive(state.supervisor())
-
-
 def adopt(run: Run) -> bool:
     """Give this run a new supervisor where it lost its own and needs one; whether it did. Raises FtuiError."""
     state = recorded_state(run)
@@ -53,6 +49,34 @@ def adopt(run: Run) -> bool:
     if state.supervisor_pid is not None:
         settle(run)  # one that never had a supervisor was only prepared: others start its processes
     return False
+
+
+class Care:
+    """What a viewer does for the run that it watches: a new supervisor where the old one died, ever less often.
+
+    A supervisor that dies each time will not live by being started each second.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._pause_seconds = CARE_SECONDS
+        self._next = float("-inf")
+
+    def is_orphan(self) -> bool:
+        """Whether the run's supervisor died while there was something to look after. Raises FtuiError."""
+        state = recorded_state(self.run)
+        return state.live and state.supervisor() is not None and not is_alive(state.supervisor())
+
+    def is_due(self) -> bool:
+        """Whether the run is an orphan that should be adopted now. Raises FtuiError."""
+        return time.monotonic() >= self._next and self.is_orphan()
+
+    def adopt(self) -> None:
+        """Try it; takes a second or more. Where it fails (a full disk, say) the trainer lives, and a later try may."""
+        self._next = time.monotonic() + self._pause_seconds
+        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_CARE_SECONDS)
+        with contextlib.suppress(FtuiError):
+            adopt(self.run)
 
 
 def settle(run: Run) -> State:
@@ -88,6 +112,7 @@ def spawn_supervisor(run: Run, *flags: str, after: State) -> None:
                 stderr=output,
                 cwd=run.path,
                 check=False,
+                start_new_session=True,  # from its first moment on: Ctrl+C and a hang-up are not for it
             )
     except OSError as error:
         raise FtuiError("The supervisor cannot be started", f"{error.filename or run.path}: {error.strerror}") from None

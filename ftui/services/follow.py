@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import time
 from collections.abc import Iterator
@@ -24,13 +23,11 @@ from ftui.core.events import (
     Step,
 )
 from ftui.core.text import clip, duration, gib, safe
-from ftui.errors import FtuiError
-from ftui.services.adoption import adopt, is_orphan
+from ftui.services.adoption import Care
 from ftui.services.runs import Run, read_state
 from ftui.services.tail import EventTail
 
 POLL_SECONDS = 0.25
-ADOPT_EVERY_SECONDS = 2.0
 MARGIN_BYTES = 1 << 20
 
 
@@ -42,13 +39,10 @@ def follow(run: Run, *, from_step: int = 0, live: bool = True) -> Iterator[Stamp
     tails = [EventTail(run.trainer_events), EventTail(run.supervisor_events)]
     if from_step:
         tails[0].offset = _offset_of_step(run.trainer_events, from_step)
-    next_look = time.monotonic()
+    care = Care(run)
     while True:
-        if live and time.monotonic() >= next_look:
-            with contextlib.suppress(FtuiError):  # a full disk, say: the trainer lives, and there are more looks
-                if is_orphan(run):
-                    next_look = time.monotonic() + ADOPT_EVERY_SECONDS
-                    adopt(run)
+        if live and care.is_due():
+            care.adopt()
         # The state is asked for before the files: what is written after its last word is then still read.
         over = not live or not read_state(run).live
         # Streams, not lists: an event file can be larger than the memory.

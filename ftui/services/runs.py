@@ -25,6 +25,8 @@ LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
 """Statuses that only hold while a supervisor or a trainer is alive; so does `paused` while it waits for room."""
 ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
 STATUSES = LIVE | ENDED
+STARTING_SECONDS = 60.0
+"""A run without a supervisor is waited for so long before it is called interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,11 @@ def read_state(run: Run) -> State:
     state = recorded_state(run)
     if not state.live or is_alive(state.supervisor()) or is_alive(state.trainer()):
         return state
-    if state.status in ("queued", "starting") and not state.supervisor_pid and _younger_than(run.state_file, 20.0):
+    if (
+        state.status in ("queued", "starting")
+        and not state.supervisor_pid
+        and _is_young(run.state_file, STARTING_SECONDS)
+    ):
         return state  # its supervisor is on its way
     # Who waited for room was about to go on: the trainer's word that the disk is full is not the last one.
     ending = last_outcome(run, state.events_from) if not state.waiting else None
@@ -234,8 +240,9 @@ def checked_owner(run: Run) -> Run:
     return run
 
 
-def _younger_than(path: Path, seconds: float) -> bool:
+def _is_young(path: Path, seconds: float) -> bool:
+    """Whether the file was written within so many seconds, by a clock that may have been set back since."""
     try:
-        return datetime.now(UTC).timestamp() - path.stat().st_mtime < seconds
+        return abs(datetime.now(UTC).timestamp() - path.stat().st_mtime) < seconds
     except OSError:
         return False

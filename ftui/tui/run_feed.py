@@ -11,7 +11,7 @@ from typing import Any
 from ftui.core.plan import Plan
 from ftui.core.text import safe_log
 from ftui.errors import FtuiError
-from ftui.services.adoption import is_orphan
+from ftui.services.adoption import Care
 from ftui.services.decided import advice_against
 from ftui.services.files import read_json
 from ftui.services.runs import Run, State, read_state
@@ -37,7 +37,8 @@ class RunFeed:
         self.state = State(status="queued")
         self.gone = False
         self.orphaned = False
-        """The run lost its supervisor: somebody should give it a new one."""
+        """The run lost its supervisor: it gets a new one by `care`."""
+        self.care = Care(run)
         self._tails = [LineTail(run.trainer_events), LineTail(run.supervisor_events)]
         self._log = LineTail(run.log, offset=max(0, _size(run.log) - _LOG_START_BYTES))
         self._looked = float("-inf")
@@ -115,7 +116,7 @@ class RunFeed:
             return before[1] is False
         with contextlib.suppress(FtuiError, OSError, TypeError):
             self.state = read_state(self.run)
-            self.orphaned = is_orphan(self.run)
+            self.orphaned = self.care.is_orphan()
         if self.plan is None:
             with contextlib.suppress(FtuiError, OSError):
                 self.plan = self.run.plan()

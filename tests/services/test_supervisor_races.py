@@ -16,6 +16,7 @@ from filelock import FileLock
 from supervisor_kit import attempts, make_run, steps, supervise, wait_until
 
 from ftui.errors import FtuiError
+from ftui.services import adoption
 from ftui.services.adoption import adopt_orphans
 from ftui.services.process import is_alive, short_id
 from ftui.services.run_folders import remove_run
@@ -168,6 +169,7 @@ def test_an_adopter_that_finds_the_trainer_at_its_end_starts_nothing(is_settled:
     request(run, "stop")
     wait_until(lambda: recorded_state(run).status == "stopping")
     kill_supervisor(run)
+    os.kill(trainer.pid, signal.SIGTERM)  # the supervisor may have been killed before it sent this
     os.kill(trainer.pid, signal.SIGCONT)
     wait_until(lambda: not is_alive(trainer))
     if is_settled:
@@ -198,3 +200,24 @@ def test_a_run_that_is_being_resumed_is_not_removed() -> None:
     assert not run.path.exists()
     assert supervise(run).wait(60) == 2
     assert not run.path.exists()
+
+
+def test_a_run_that_loses_every_supervisor_is_cared_for_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run([20])
+    supervisor = supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    tried: list[float] = []
+    clock = 0.0
+    monkeypatch.setattr(adoption, "adopt", lambda run: tried.append(clock))
+    monkeypatch.setattr(adoption.time, "monotonic", lambda: clock)
+    care = adoption.Care(run)
+    assert not care.is_due(), "its supervisor lives"
+    supervisor.kill()
+    supervisor.wait()
+    while clock < 1000:
+        if care.is_due():
+            care.adopt()
+        clock += 1
+    assert tried == [0, 2, 6, 14, 30, 62, 126, 254, 510, 810]
+    monkeypatch.undo()
+    os.kill(recorded_state(run).pid or 0, signal.SIGKILL)

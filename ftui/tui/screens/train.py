@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +113,7 @@ class TrainScreen(FtuiScreen[str]):
         if self.feed.view.event_count != before:
             self._heard_at = self.ftui.monotonic()
         looked_anew = self.feed.look()
-        if self.feed.orphaned and not self._adopting:
+        if self.feed.orphaned and not self._adopting and self.feed.care.is_due():
             self._adopting = True
             self._adopt()
         self._ring()
@@ -131,11 +130,8 @@ class TrainScreen(FtuiScreen[str]):
 
     @work(thread=True, group="adopt")
     def _adopt(self) -> None:
-        """Give the run a new supervisor; where that fails, the next look tries again."""
-        from ftui.services.adoption import adopt
-
-        with contextlib.suppress(FtuiError):
-            adopt(self.feed.run)
+        """Give the run a new supervisor."""
+        self.feed.care.adopt()
         self._adopting = False
 
     def _ring(self) -> None:
