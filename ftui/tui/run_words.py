@@ -63,6 +63,8 @@ def status_rows(
     left: list[tuple[str, str]] = [(name, "strong"), ("  ", "text"), (f"{glyph} {word}", look)]
     if notes:
         left.append((f"  {notes}", "warn"))
+    if feed.live and not feed.view.steps_total:
+        return [_cut(left, width), _cut([(phase_in_words(feed, now), "text")], width)]
     if feed.live:
         left.append((f"  {phase_in_words(feed, now)}", "text"))
     elif feed.state.reason:
@@ -74,12 +76,13 @@ def phase_in_words(feed: RunFeed, now: datetime) -> str:
     """What the run is busy with, how far, and since when."""
     phase, since = feed.view.phase, feed.view.phase_since
     text = PHASES.get(phase.name, safe(phase.name).replace("_", " "))
-    if phase.detail and phase.name != "training":
-        text += f": {clip(phase.detail, 60)}"
     if phase.fraction is not None:
         text += f" {phase.fraction:.0%}"
     if since is not None and phase.name != "training":
+        # Before the detail, which is cut where there is no room: the seconds show that nothing is frozen.
         text += f", {duration(max(0.0, (now - since).total_seconds()))}"
+    if phase.detail and phase.name != "training":
+        text += f": {clip(phase.detail, 100)}"
     return text
 
 

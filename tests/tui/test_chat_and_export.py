@@ -26,6 +26,7 @@ from ftui.tui.export_words import TARGETS, done_rows, state_of
 from ftui.tui.glyphs import UNICODE
 from ftui.tui.screens.chat import ChatScreen
 from ftui.tui.screens.export import ExportScreen
+from ftui.tui.widgets.key_bar import KeyBar
 
 
 class PlayedChat:
@@ -260,6 +261,7 @@ async def test_a_target_is_chosen_made_and_its_check_shown(tmp_path: Path, monke
     app = app_with(ExportScreen(run))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
+        assert ("enter", "Export") in app.screen.query_one(KeyBar).keys
         assert all(target.name in shown_text(app) for target in TARGETS)
         await pilot.press("down", "down", "p", "enter")
         text = await until(pilot, "Exported, and the same")

@@ -44,6 +44,15 @@ async def test_a_live_run_is_shown_in_words_and_figures(tmp_path: Path) -> None:
         assert "step 120: a line" in text
 
 
+async def test_before_the_first_step_what_it_does_has_a_row_of_its_own(tmp_path: Path) -> None:
+    run = empty_run(tmp_path, status="running")
+    append(run.trainer_events, [(0, Phase("base_score", "losses on the wanted answers of the rows held out"))])
+    app = watch_app(run.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "scoring the base model, 4 min 30 s: losses on the wanted answers of the rows" in shown_text(app)
+
+
 async def test_nothing_looks_frozen_before_the_first_step(tmp_path: Path) -> None:
     run = empty_run(tmp_path, status="running")
     append(run.trainer_events, [(0, Phase("importing"))])
@@ -52,7 +61,7 @@ async def test_nothing_looks_frozen_before_the_first_step(tmp_path: Path) -> Non
         await settle(pilot)
         text = shown_text(app)
         assert "loading libraries (about 10 s), 4 min 30 s" in text
-        assert "No loss yet" in text and "No step yet" in text
+        assert "No loss yet" in text
         append(run.trainer_events, trainer_events(3, 10))
         await pilot.pause(0.7)
         assert "step 3 of 10" in shown_text(app)

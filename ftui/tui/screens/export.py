@@ -27,6 +27,12 @@ from ftui.tui.widgets.lines import Lines, Row
 from ftui.tui.widgets.text_pane import TextPane, as_content
 
 
+class Targets(OptionList):
+    """What a model can be taken out for."""
+
+    BINDINGS = [Binding("enter", "select", "Export", key_display="enter", id="export.choose")]
+
+
 class ExportScreen(FtuiScreen[None]):
     """One export at a time, in a process of its own."""
 
@@ -52,7 +58,7 @@ class ExportScreen(FtuiScreen[None]):
 
     def compose_body(self) -> Iterator[Widget]:
         yield Lines(id="headline")
-        yield OptionList(id="targets", markup=False, compact=True)
+        yield Targets(id="targets", markup=False, compact=True)
         yield Plain("", id="about")
         yield Vertical(id="editor")
         yield TextPane(empty="", id="report")

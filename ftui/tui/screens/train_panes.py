@@ -38,7 +38,7 @@ class MemoryPane(Vertical):
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self.meters = Meters(glyphs=glyphs, empty="No memory figures yet: the supervisor samples once a second.")
+        self.meters = Meters(glyphs=glyphs, empty="None yet: sampled once a second.")
         self.meters.can_focus = True
         self.chart = BrailleChart(glyphs=glyphs, unit=" GiB", axis="seconds")
 
