@@ -121,8 +121,11 @@ class Supervisor:
         if self.signalled and not self.asked:
             self.ask_to_end("SIGTERM")
         for what in take_requests(self.run):
-            if what in ("stop", "pause") and not self.asked:
+            if not self.asked:
                 self.ask_to_end(what)
+            elif (self.asked, what) == ("pause", "stop"):
+                self.asked = what  # the same end by another name: the trainer has been told
+                self.voice.set(status="stopping")
 
     def _is_asked_to_end(self) -> bool:
         self._take_requests()

@@ -77,6 +77,22 @@ def test_requests_end_the_run_with_a_checkpoint_and_resume_goes_on(what: str, st
     assert steps(run) == list(range(1, 11))
 
 
+def test_who_pauses_and_then_stops_has_stopped() -> None:
+    run = make_run([20], stop_grace_seconds=600.0)
+    process = supervise(run)
+    wait_until(lambda: len(steps(run)) > 2)
+    trainer = recorded_state(run).trainer()
+    assert trainer is not None
+    os.kill(trainer.pid, signal.SIGSTOP)
+    for what, status in (("pause", "pausing"), ("stop", "stopping"), ("pause", "stopping")):
+        request(run, what)
+        wait_until(lambda: not list(run.requests.glob("*.json")))
+        wait_until(lambda status=status: recorded_state(run).status == status)  # type: ignore[misc]
+    os.kill(trainer.pid, signal.SIGCONT)
+    assert process.wait(60) == 0
+    assert read_state(run).status == "stopped"
+
+
 def test_sigterm_is_a_checkpoint_and_a_stop() -> None:
     run = make_run(["slow"])
     process = supervise(run)
