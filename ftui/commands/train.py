@@ -11,8 +11,11 @@ ftui train plan.yaml --prepare       make the run's folder and its rows, and sta
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ftui.core.text import plural, safe
@@ -95,30 +98,47 @@ def _begun(training: Run, *, queued: bool) -> str:
 def _follow(training: Run, *, as_json: bool) -> int:
     from ftui.core.events import to_line
     from ftui.services.follow import follow, plain_line
-    from ftui.services.run_requests import request
     from ftui.services.runs import read_state
 
-    asked = False
-    while True:
+    with _stopping_by_ctrl_c(training) as asked:
         try:
             for stamped in follow(training):
                 text = to_line(stamped.event, stamped.time).rstrip() if as_json else plain_line(stamped.event)
                 if text is not None:
                     print(text, flush=True)
-            break
         except KeyboardInterrupt:
-            if asked:
-                _say(f"It stops by itself. Look later: ftui watch {training.name}")
-                return EXIT_INTERRUPTED
-            asked = True
-            request(training, "stop")
-            _say("Stopping with a checkpoint (Ctrl+C again to leave it to itself).")
+            _say(f"It stops by itself. Look later: ftui watch {training.name}")
+            return EXIT_INTERRUPTED
     state = read_state(training)
     if not as_json:
         print(f"{safe(training.name)}: {state.status}{': ' + safe(state.reason) if state.reason else ''}")
     if asked:
         return EXIT_INTERRUPTED
     return EXIT_OK if state.status == "finished" else EXIT_NO
+
+
+@contextlib.contextmanager
+def _stopping_by_ctrl_c(training: Run) -> Iterator[list[str]]:
+    """The first Ctrl+C asks the run to stop and lets its events go on; the second is a KeyboardInterrupt.
+
+    Gives a list that holds something once it was asked.
+    """
+    from ftui.services.run_requests import request
+
+    asked: list[str] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append("stop")
+        request(training, "stop")
+        _say("Stopping with a checkpoint (Ctrl+C again to leave it to itself).")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _say(words: str) -> None:

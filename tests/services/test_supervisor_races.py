@@ -148,6 +148,23 @@ def test_a_viewer_that_is_open_adopts_what_it_watches(is_plain: bool) -> None:
     os.close(terminal)
 
 
+def test_ctrl_c_in_the_foreground_stops_with_a_checkpoint_and_says_nothing_twice() -> None:
+    run = make_run(["mute", 20], max_restarts=0)
+    supervise(run).wait(60)
+    command = [sys.executable, "-u", "-m", "ftui", "train", "--resume", run.name, "--foreground", "--force"]
+    watcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout is not None
+    lines = []
+    for line in watcher.stdout:
+        lines.append(line)
+        if line.startswith("step 5/"):
+            watcher.send_signal(signal.SIGINT)
+    assert watcher.wait(60) == 130
+    shown = [int(line.split()[1].split("/")[0]) for line in lines if line.startswith("step ")]
+    assert shown == steps(run) == list(range(1, len(shown) + 1))
+    assert lines[-1].startswith(f"{run.name}: stopped")
+
+
 def test_a_supervisor_that_comes_second_leaves_the_run_as_it_is() -> None:
     run = make_run(["ok"])
     seen = short_id(recorded_state(run).supervisor())
