@@ -12,10 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from fault_kit import Row, Stage, begin, judge, trainer_pid, wait_for_end
+from fault_kit import Row, Stage, begin, judge, wait_for_end
 
 from ftui.core.events import Step, to_line
 from ftui.services.launch import resume_run
+from ftui.services.process import is_alive, send
 from ftui.services.run_list import list_runs
 from ftui.services.runs import Run, State, last_step, read_state, write_state
 
@@ -67,12 +68,11 @@ def _stop_in_the_middle(run: Run) -> None:
         if step is not None and step.step > 15:
             break
         time.sleep(0.05)
-    for find in (lambda: read_state(run).supervisor(), lambda: read_state(run).trainer()):
-        process = find()
-        if process is not None:
-            os.kill(process.pid, signal.SIGKILL)
-    while trainer_pid(run) is not None:
-        time.sleep(0.05)
+    found = [process for process in (read_state(run).supervisor(), read_state(run).trainer()) if process is not None]
+    for process in found:
+        send(process, signal.SIGKILL)
+    while any(is_alive(process) for process in found):
+        time.sleep(0.02)
 
 
 def _damage(path: Path, noise: random.Random) -> str:
