@@ -45,14 +45,36 @@ def check_batch(job: Job, tokenizer: Any, batch: Any) -> None:
     if min(numbers) < 0:
         return  # general rows come from another file
     packed = "position_ids" in batch
-    rows = _rows_by_number(job, numbers)
+    # A text of several pieces is a row several times.
+    rows = _rows_by_number(job, list(dict.fromkeys(numbers)) if task == "text" else numbers)
     dialect, options = dialect_of(tokenizer), options_of(job)
     sides = [rendered(dialect, row, options, task) for row in rows]
+    if any(len(pieces) > 1 for pieces in sides) and task == "text":
+        _check_pieces(tokenizer, numbers, batch["labels"], sides, packed)
+        return
     expected = _expected_ids(task, sides, rows, packed)
     # Packing mixes its rows' order.
     if (Counter(trained) != Counter(expected)) if packed else (trained != expected):
         raise _other_tokens(tokenizer, numbers, trained, expected)
     _warn_of_lossy_vocabulary(job, tokenizer, numbers, sides)
+
+
+def _check_pieces(
+    tokenizer: Any, numbers: list[int], labels: Any, sides: list[tuple[Rendered, ...]], packed: bool
+) -> None:
+    """Which pieces are in the batch its row numbers do not say: every row of it must be one of them."""
+    pieces = [_trained_labels(piece, packed) for row in sides for piece in row]
+    every = Counter(token for piece in pieces for token in piece)
+    for row in labels:
+        trained = row[row != IGNORED].tolist()
+        # A packed row is several pieces in one.
+        if Counter(trained) - every if packed else trained not in pieces:
+            raise _other_tokens(tokenizer, numbers, trained, pieces[0])
+
+
+def _trained_labels(made: Rendered, packed: bool) -> list[int]:
+    """The trained tokens; a packed row's first one is never trained: what is before it belongs to another row."""
+    return [token for token in labels_of(made)[1 if packed else 0 :] if token != IGNORED]
 
 
 def _trained_ids(batch: Columns, task: str) -> list[int]:
@@ -75,9 +97,7 @@ def _trained_ids(batch: Columns, task: str) -> list[int]:
 def _expected_ids(task: str, sides: list[tuple[Rendered, ...]], rows: list[Columns], packed: bool) -> list[int]:
     made = [columns_of(task, side, row) for side, row in zip(sides, rows, strict=True)]
     if task in ("sft", "text"):
-        # A packed row's first token is never trained: what is before it belongs to another row.
-        labels = [labels_of(side[0])[1 if packed else 0 :] for side in sides]
-        return [token for some in labels for token in some if token != IGNORED]
+        return [token for side in sides for token in _trained_labels(side[0], packed)]
     names = ["completion_ids"] if task == "kto" else ["chosen_ids", "rejected_ids"]
     return [token for name in names for columns in made for token in columns[name]]
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.render import Dialect, Options, Rendered, render_prompt, render_row
+from ftui.core.render_pieces import text_pieces
 from ftui.trainer.failure import TrainerError
 
 if TYPE_CHECKING:
@@ -59,7 +60,12 @@ def refuse_other_kind(row: Columns, task: str, number: int) -> None:
 
 
 def rendered(dialect: Dialect, row: Columns, options: Options, task: str) -> tuple[Rendered, ...]:
-    """The row's sides: chosen and rejected of a pair, otherwise one. Raises RenderError."""
+    """The row's sides: chosen and rejected of a pair; a text's pieces, each a row to train on; otherwise one.
+
+    Raises RenderError.
+    """
+    if task == "text" and "text" in row:
+        return text_pieces(dialect, row["text"], options)
     if task in ONLINE:
         prompt = row["prompt"] if "prompt" in row else _before_answer(row)
         return (render_prompt(dialect, prompt, row.get("tools"), options),)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftui.core.events import Alert
 from ftui.core.render import Dialect, Options, Rendered, RenderError, render_row
 from ftui.core.text import plural
 from ftui.trainer.columns import ONLINE, Columns, columns_of, labels_of, refuse_other_kind, rendered, schema_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 PREVIEW_ROWS = 20
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 """Part of the fingerprint: raise it when columns or rendering change their meaning."""
 NAMED_ROWS = 5
 BLOCK_ROWS = 256
@@ -45,6 +46,8 @@ class Tally:
     trained_tokens: int = 0
     longest_tokens: int = 0
     shortened: int = 0
+    pieces: int = 0
+    """Rows that plain texts became: a long text is cut into several, and nothing of it is lost."""
     too_long: list[int] = field(default_factory=list)
     untrained: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
@@ -189,10 +192,13 @@ def _made(task: str, dialect: Dialect, options: Options, tokenizer: Any, source:
         if sides is None:
             continue
         _count(sides, tally)
-        length = max(len(side.ids) for side in sides)
-        kept.append({**columns_of(task, sides, row), "row": number, "length": length})
-        if block.first == 0 and len(preview) < PREVIEW_ROWS:
-            preview.append({"row": number, "sides": [_preview(side, tokenizer) for side in sides]})
+        for part in [(side,) for side in sides] if task == "text" else [sides]:
+            length = max(len(side.ids) for side in part)
+            kept.append({**columns_of(task, part, row), "row": number, "length": length})
+            if block.first == 0 and len(preview) < PREVIEW_ROWS:
+                preview.append({"row": number, "sides": [_preview(side, tokenizer) for side in part]})
+        if task == "text":
+            tally.pieces += len(sides)
     return Made(pyarrow.Table.from_pylist(kept, schema=schema_of(task)), tally, preview)
 
 
@@ -241,6 +247,9 @@ def _report(job: Job, name: str, tally: Tally) -> None:
     """Say what was cut and left out: nothing goes missing in silence."""
     limit = f"{job.plan.data.max_length_tokens:,} tokens"
     share = f"{tally.shortened} of {plural(tally.rows, 'row')} of {name}.jsonl"
+    if tally.pieces > tally.kept:
+        words = f"{name}.jsonl: {plural(tally.kept, 'text')} became {tally.pieces:,} rows of at most {limit}"
+        job.emit(Alert("info", "pieces", f"{words}: nothing of the longer ones is lost."))
     if tally.shortened:
         job.warn("truncation", f"{share} are longer than {limit}: their prompt's beginning was cut, the answer kept.")
     if tally.too_long:

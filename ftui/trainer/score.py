@@ -79,7 +79,7 @@ def score_model(
         "label": label,
         "key": key,
         "kind": checks.kind,
-        "primary": plan.eval.primary or _primary(metrics, checks),
+        "primary": plan.eval.primary or _primary(pairs, metrics, checks),
         "decoding": {"greedy": True, "max_new_tokens": plan.eval.max_new_tokens},
         "seconds": round(generated.seconds, 3),
         "tokens_per_second": round(generated.tokens_per_second, 1),
@@ -135,7 +135,10 @@ class _Scorer:
         self, pairs: Sequence[Mapping[str, Any]], answers: Sequence[Answer], checks: Checks
     ) -> list[dict[str, Any]]:
         """Everything that is known about each row: of the answer, of the wanted answer, of a preference pair."""
-        made = [rendered(self.dialect, pair["row"], self.options) if pair["reference"] else None for pair in pairs]
+        made = [
+            rendered(self.dialect, pair["row"], self.options) if pair["reference"] or "text" in pair["row"] else None
+            for pair in pairs
+        ]
         batch = self.plan.eval.batch
         losses = answer_losses(self.model, made, batch)
         moved = kl_to_base(self.model, made, batch, self.base)
@@ -209,8 +212,12 @@ class _Scorer:
         ]
 
 
-def _primary(metrics: Sequence[Mapping[str, Any]], checks: Checks) -> str:
-    """Online runs are about their reward, preference rows about preferring, everything else about the answer."""
+def _primary(pairs: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]], checks: Checks) -> str:
+    """Online runs are about their reward, preference rows about preferring, plain text about its loss, everything else
+    about the answer.
+    """
+    if pairs and all("text" in pair["row"] for pair in pairs):
+        return "loss"
     if any("reward" in row for row in metrics):
         return "reward"
     return "prefers_chosen" if any("prefers_chosen" in row for row in metrics) else primary_metric(checks)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ftui.core.evaluate import Verdict, compare_rows, judge
+from ftui.core.evaluate import LOWER_IS_BETTER, Verdict, compare_rows, judge
 from ftui.core.failures import confusion, groups
 from ftui.core.plan import Plan
 from ftui.core.scoring import Checks, compare
@@ -103,14 +103,15 @@ def _against(rival: Scored, tuned: Scored, seed: int) -> dict[str, Any]:
 
 def _rival_words(name: str, rival: Mapping[str, Any], primary: str) -> str:
     """What a rival means for the question whether the tuning was worth it."""
-    shown = name.replace("prompted", "the base with examples in its prompt")
+    shown = "the base with examples in its prompt" if name == "prompted" else name
     if primary not in rival:
         return f"{shown}: could not be compared"
     m = rival[primary]
     figures = f"{m['base']:.3g} against {m['tuned']:.3g} (95 % {m['ci_low']:+.3g} to {m['ci_high']:+.3g})"
-    if m["ci_low"] > 0:
+    low, high = (-m["ci_high"], -m["ci_low"]) if primary in LOWER_IS_BETTER else (m["ci_low"], m["ci_high"])
+    if low > 0:
         return f"{shown} does worse than the tuned model: {figures}"
-    if m["ci_high"] < 0:
+    if high < 0:
         return f"{shown} does better than the tuned model: {figures}; it needs no training"
     return f"{shown} does as well as far as {m['n']} rows can tell: {figures}"
 
@@ -179,12 +180,13 @@ def _forgotten(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str,
 
 
 def _write_samples(path: Path, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], primary: str) -> None:
+    """One line a row; base_score and tuned_score are the primary metric, turned so that more is better."""
     lines = [
         json.dumps(
             {
                 "id": new["id"], "prompt": new["prompt"], "reference": new["reference"],
                 "base": old["output"], "tuned": new["output"],
-                "base_score": old["metrics"].get(primary), "tuned_score": new["metrics"].get(primary),
+                "base_score": _goodness(old, primary), "tuned_score": _goodness(new, primary),
             },
             ensure_ascii=False,
         )
@@ -193,3 +195,8 @@ def _write_samples(path: Path, pairs: Sequence[tuple[Mapping[str, Any], Mapping[
     temporary = path.with_name(f".{path.name}")
     temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8", errors="replace")
     temporary.replace(path)
+
+
+def _goodness(row: Mapping[str, Any], primary: str) -> float | None:
+    value = row["metrics"].get(primary)
+    return -value if value is not None and primary in LOWER_IS_BETTER else value
