@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftui.core.plan import Plan
+from ftui.core.plan import Plan, result_stage, stage_plan
 
 
 def model_card(
@@ -25,6 +25,9 @@ def model_card(
     )
     method = plan.method
     lora = f", rank {method.lora_rank}, alpha {method.lora_alpha}" if method.technique != "full" else ""
+    last = result_stage(plan)
+    task = method.task if last is None else stage_plan(plan, last).method.task
+    how = f"{task}, {method.technique}{lora}" if last is None else _stages(plan)
     lines = [
         "---",
         f"base_model: {base}",
@@ -32,13 +35,13 @@ def model_card(
         "library_name: " + ("peft" if format_name == "adapter" else "transformers"),
         "tags:",
         "- ftui",
-        f"- {method.task}",
+        f"- {task}",
         f"- {method.technique}",
         "---",
         "",
         f"# {plan.run.name}",
         "",
-        f"{base}, tuned with ftui: {method.task}, {method.technique}{lora}.",
+        f"{base}, tuned with ftui: {how}.",
         "",
         "## How good it is",
         "",
@@ -64,7 +67,7 @@ def model_card(
         "## How to load it",
         "",
         "```python",
-        *_loading(format_name, base),
+        *_loading(format_name, base, task),
         "```",
         "",
         *_check_lines(check),
@@ -102,17 +105,24 @@ def _package_lines(environment: Mapping[str, Any] | None) -> list[str]:
     return [f"- {known}"] if known else []
 
 
-def _loading(format_name: str, base: str) -> list[str]:
+def _stages(plan: Plan) -> str:
+    made = [stage_plan(plan, index).method for index in range(len(plan.stages))]
+    return ", then ".join(f"{method.task} ({method.technique})" for method in made)
+
+
+def _loading(format_name: str, base: str, task: str) -> list[str]:
+    loader = "AutoModelForSequenceClassification" if task == "reward" else "AutoModelForCausalLM"
+    head = ", num_labels=1" if task == "reward" else ""
     if format_name == "adapter":
         return [
             "from peft import PeftModel",
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
-            f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "THIS_FOLDER")',
+            f"from transformers import {loader}, AutoTokenizer",
+            f'model = PeftModel.from_pretrained({loader}.from_pretrained("{base}"{head}), "THIS_FOLDER")',
             'tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")',
         ]
     return [
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        'model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")',
+        f"from transformers import {loader}, AutoTokenizer",
+        f'model = {loader}.from_pretrained("THIS_FOLDER")',
         'tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")',
     ]
 
@@ -128,6 +138,10 @@ def check_lines(check: Mapping[str, Any]) -> list[str]:
     if not check.get("compared"):
         return ["nothing could be compared: the run has no held-out prompts"]
     measured, asked = check.get("measure", "same_text"), f"at least {check['threshold']:.0%} were asked for"
+    if measured == "same_order":
+        words = f"{check['same_order']:.1%} of {check['compared']} held-out pairs are put in the same order"
+        lines = [f"{words} as by the reward model that was trained ({asked})"]
+        return [*lines, f"largest difference of a reward: {check['largest_logit_difference']:.3g}"]
     same = f"{check['same_text']:.1%} of {check['compared']} held-out prompts gave the same greedy text"
     lines = [f"{same} as the tuned model" + (f" ({asked})" if measured == "same_text" else "")]
     if check.get("same_next_token") is not None:

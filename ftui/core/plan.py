@@ -120,6 +120,14 @@ def stage_folder(plan: Plan, index: int) -> str:
     return f"{index + 1}-{re.sub(r'[^A-Za-z0-9_-]+', '-', name)}"
 
 
+def result_stage(plan: Plan) -> int | None:
+    """The stage that makes the run's model: the last one that trains a policy. None for a plan without stages."""
+    tasks = [stage_plan(plan, index).method.task for index in range(len(plan.stages))]
+    return (
+        max((index for index, task in enumerate(tasks) if task != "reward"), default=len(tasks) - 1) if tasks else None
+    )
+
+
 def with_values(plan: Plan, values: Mapping[str, Any], reasons: Mapping[str, str] | None = None) -> Plan:
     """The plan with dotted fields changed ({"train.micro_batch": 2}); raises FtuiError on a field that is not there."""
     whole = to_mapping(plan)

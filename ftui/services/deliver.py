@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 
 from ftui.core.events import Event
 from ftui.core.modelfile import differences, modelfile, wrapping_of
+from ftui.core.plan import result_stage, stage_plan
 from ftui.core.text import gib
 from ftui.errors import FtuiError
 from ftui.services.deliver_card import write_card
-from ftui.services.deliver_serving import write_serving
+from ftui.services.deliver_serving import lora_rank_of_server, write_serving
+from ftui.services.evaluation import held_out_rows
 from ftui.services.files import folder_bytes, read_json, write_atomic
 from ftui.services.ollama import create_model
 from ftui.services.runs import Run, read_state
@@ -47,6 +50,12 @@ def deliver(
     """
     if format_name not in FORMATS or format_name == "hub":
         raise FtuiError("No such export", f"{format_name!r}; there are {', '.join(FORMATS)}")
+    if _task(run) == "reward" and format_name not in ("adapter", "merged"):
+        raise FtuiError(
+            "A reward model writes no answers",
+            f"{format_name} is for models that do",
+            "Export it as an adapter or merged, and name the folder in method.reward_model of a grpo or rloo plan.",
+        )
     if not (run.path / "model").is_dir():
         status = read_state(run).status
         raise FtuiError(
@@ -94,7 +103,7 @@ def _write(
             return _vllm(run, folder, options, hear, final)
     check = _export(run, format_name, folder, options, hear)
     write_card(run, format_name, folder, check)
-    return check, _next_steps(format_name, final)
+    return check, _next_steps(run, format_name, folder, final)
 
 
 def _export(run: Run, format_name: str, folder: Path, options: dict[str, Any], hear: Hear) -> dict[str, Any]:
@@ -118,12 +127,28 @@ def _need_room(run: Run, folder: Path) -> None:
         )
 
 
-def _next_steps(format_name: str, folder: Path) -> tuple[str, ...]:
-    return {
-        "adapter": (f"vllm serve BASE --enable-lora --lora-modules tuned={folder}",),
-        "merged": (f"vllm serve {folder}",),
-        "gguf": (f"llama-server -m {folder}/model-*.gguf --jinja",),
-    }[format_name]
+def _task(run: Run) -> str:
+    """What the run's model was trained for."""
+    plan = run.plan()
+    last = result_stage(plan)
+    return (plan if last is None else stage_plan(plan, last)).method.task
+
+
+def _next_steps(run: Run, format_name: str, folder: Path, final: Path) -> tuple[str, ...]:
+    """What to type next, as it can be typed. folder: where the export lies now; final: where it will lie."""
+    plan, shown = run.plan(), shlex.quote(str(final))
+    if _task(run) == "reward":
+        return (f"ftui plan new --model MODEL --data FILE --set method.task=grpo --set method.reward_model={shown}",)
+    if format_name == "adapter":
+        config = read_json(folder / "adapter_config.json")
+        named = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+        base = shlex.quote(str(named or plan.model.path or plan.model.id))
+        rank = lora_rank_of_server(plan.method.lora_rank)
+        return (f"vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules tuned={shown}",)
+    if format_name == "merged":
+        return (f"vllm serve {shown}",)
+    weights = next((path.name for path in sorted(folder.glob("*.gguf"))), "model.gguf")
+    return (f"llama-server -m {shlex.quote(str(final / weights))} --jinja",)
 
 
 def _ollama(run: Run, folder: Path, options: dict[str, Any], hear: Hear) -> dict[str, Any]:
@@ -135,7 +160,7 @@ def _ollama(run: Run, folder: Path, options: dict[str, Any], hear: Hear) -> dict
     dialect = load_tokenizer(run.path / "model").dialect
     wrapping = wrapping_of(dialect)
     check = _export(run, "gguf", folder, options, hear)
-    conversations = _conversations(run.path / "data" / "eval.jsonl")
+    conversations = _conversations(held_out_rows(run))
     wrong = differences(wrapping, dialect, conversations)
     check["template_conversations"] = len(conversations)
     check["template_differences"] = len(wrong)
@@ -183,7 +208,10 @@ def _vllm(
     run: Run, folder: Path, options: dict[str, Any], hear: Hear, final: Path
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Weights, and everything that serves them beside the base."""
-    adapter = (run.path / "model" / "adapter_config.json").is_file()
+    config = read_json(run.path / "model" / "adapter_config.json")
+    base = str(config.get("base_model_name_or_path") or "") if isinstance(config, dict) else ""
+    # An adapter on weights that an earlier stage of the run trained is of no use alone.
+    adapter = isinstance(config, dict) and not Path(base).is_relative_to(run.path)
     kind = "adapter" if adapter else "merged"
     weights = folder / "model"
     check = _export(run, kind, weights, options, hear)

@@ -51,6 +51,11 @@ http {{
 """nginx's configuration. It needs no rights and writes only below the folder that -p names."""
 
 
+def lora_rank_of_server(rank: int) -> int:
+    """vLLM reserves room for adapters in fixed sizes (its --max-lora-rank); the least that holds this one."""
+    return next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank), 512)
+
+
 def write_serving(plan: Plan, folder: Path, final: Path, *, adapter: bool, window: int) -> tuple[str, ...]:
     """Write vllm.yaml, serve.sh, serve-base.sh and ab-split.nginx.conf; gives what to type next.
 
@@ -62,7 +67,7 @@ def write_serving(plan: Plan, folder: Path, final: Path, *, adapter: bool, windo
     config = f"model: {_quoted(base if adapter else './model')}\nmax-model-len: {window}\nhost: 127.0.0.1\n"
     config += f"port: {TUNED_PORT}\n"
     if adapter:
-        rank = next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= plan.method.lora_rank), 512)
+        rank = lora_rank_of_server(plan.method.lora_rank)
         config += f"served-model-name: base\nenable-lora: true\nmax-lora-rank: {rank}\n"
         config += f"lora-modules:\n  - {name}=./model\n"
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Event
+from ftui.core.plan import result_stage, stage_folder
 from ftui.errors import FtuiError
 from ftui.services.launch import require_training_stack
 from ftui.services.paths import make_private
@@ -32,19 +33,22 @@ def score_run(
 ) -> Path:
     """Score base and tuned, and rivals: the base with `prompted` examples in its prompt, the models of other runs.
 
-    adapter: score this adapter of the same base in place of the run's own; its results lie in a folder of their own.
+    adapter: score this adapter of the same base in place of the run's own. Its results, those of other rows and those
+    of a part of the run's rows lie in folders of their own.
     Gives the folder whose eval/ holds the results. Raises FtuiError.
     """
     require_training_stack()
     refuse_unfinished(run)
     for other in against:
         refuse_unfinished(other)
-    held_out = run.path / "data" / "eval.jsonl"
-    out = run.path
+    held_out, out = held_out_rows(run), run.path
     if rows is not None:
         held_out, out = _other_rows(run, rows)
     elif not held_out.is_file() or not held_out.stat().st_size:
         raise FtuiError("No held-out rows", f"{run.name} kept none", f"Name some: ftui eval {run.name} --rows FILE")
+    elif rows_max is not None and rows_max < _whole(run):
+        # Fewer rows make a weaker verdict: it must not take the place of the run's own.
+        out = make_private(run.path / "eval" / f"first-{rows_max}")
     if adapter is not None:
         name = hashlib.sha256(f"{adapter}:{out}".encode()).hexdigest()[:12]
         out = make_private(run.path / "eval" / f"adapter-{name}")
@@ -69,6 +73,23 @@ def refuse_unfinished(run: Run) -> None:
         raise FtuiError(
             "The run has no model yet", f"{run.name} is {status}", f"Finish it: ftui runs resume {run.name}"
         )
+
+
+def held_out_rows(run: Run) -> Path:
+    """The rows that base and tuned are compared on: of several stages those of the one that made the model."""
+    plan = run.plan()
+    last = result_stage(plan)
+    if last is not None:
+        own = run.path / "stages" / stage_folder(plan, last) / "data" / "eval.jsonl"
+        if own.is_file():
+            return own
+    return run.path / "data" / "eval.jsonl"
+
+
+def _whole(run: Run) -> int:
+    """How many rows the run's own verdict rests on, or would."""
+    with held_out_rows(run).open("rb") as file:
+        return min(run.plan().eval.rows_max, sum(1 for line in file if line.strip()))
 
 
 def _label(run: Run) -> str:

@@ -150,12 +150,16 @@ def answer(
 
 def main(arguments: list[str]) -> int:
     """Answer until stdin ends."""
+    from ftui.errors import FtuiError
     from ftui.trainer import finished
     from ftui.trainer.failure import as_failed
+    from ftui.trainer.result_plan import result_plan
 
     run_dir = Path(arguments[0])
     try:
-        plan = finished.read_run(run_dir)
+        plan = result_plan(run_dir).plan
+        if plan.method.task == "reward":
+            raise FtuiError("A reward model writes no answers", "it gives numbers; there is nothing to talk to")
         tokenizer = finished.tokenizer_of(run_dir, plan)
         speakers = voices(run_dir, plan, arguments[1:])
         like = trained_answer(run_dir)

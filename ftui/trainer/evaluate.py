@@ -25,9 +25,11 @@ def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
     emit(Phase("importing", "torch, transformers"))
     from ftui.trainer import finished, score
     from ftui.trainer.job import read_rows
+    from ftui.trainer.result_plan import result_plan
     from ftui.trainer.verdict import write_verdict
 
-    plan = finished.read_run(run_dir)
+    result = result_plan(run_dir)
+    plan = result.plan
     if plan.method.task == "reward":
         raise FtuiError(
             "A reward model writes no answers", "its accuracy on held-out pairs was measured at the end of the run"
@@ -36,7 +38,7 @@ def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
         plan = with_values(plan, {"eval.rows_max": request["rows_max"]})
     out = Path(request["out"])
     _lay_out(run_dir, out)
-    rows = list(read_rows(Path(request.get("rows") or run_dir / "data" / "eval.jsonl")))
+    rows = list(read_rows(Path(request.get("rows") or result.held_out)))
     tokenizer = finished.tokenizer_of(run_dir, plan)
     adapter = Path(request["adapter"]) if request.get("adapter") else None
 
@@ -49,7 +51,7 @@ def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
     rivals = []
     if request.get("prompted"):
         count = int(request["prompted"])
-        examples = list(read_rows(run_dir / "data" / "train.jsonl"))[:count]
+        examples = list(read_rows(result.data / "train.jsonl"))[:count]
         rivals.append("prompted")
         # The examples must not be cut away: a rival that is asked without them would be no rival.
         window = int(getattr(base.config, "max_position_embeddings", 0) or 1 << 20)
@@ -67,7 +69,7 @@ def evaluate(run_dir: Path, request: Mapping[str, Any]) -> None:
         emit(Phase("loading", f"the tuned model of {name}"))
         other = Path(folder)
         rivals.append(name)
-        scored(name, finished.load_tuned(other, finished.read_run(other)), rows)
+        scored(name, finished.load_tuned(other, result_plan(other).plan), rows)
     write_verdict(out, plan, rivals)
 
 

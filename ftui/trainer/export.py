@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ SHARD = "4GB"
 def export(run_dir: Path, request: Mapping[str, Any]) -> None:
     """Write the artefact and its check report into request["out"]. Raises FtuiError, OSError."""
     emit(Phase("importing", "torch, transformers, peft"))
-    from ftui.trainer import finished
     from ftui.trainer.export_check import answers_of, report, same_next_token
     from ftui.trainer.job import write_json
 
     job = _Export(run_dir, request)
+    if job.plan.method.task == "reward":
+        _export_reward_model(job, str(request["format"]))
+        return
     prompts = job.prompts()
     emit(Phase("loading", "base and adapter"))
-    tuned = finished.load_tuned(run_dir, job.plan, job.checked_in, folder=job.adapter)
+    tuned = job.models.load_tuned(run_dir, job.plan, job.checked_in, folder=job.adapter)
     emit(Phase("checking", f"answers of the tuned model to {len(prompts)} held-out prompts"))
     limit = job.plan.eval.max_new_tokens
     wanted = answers_of(tuned, job.tokenizer, prompts, limit)
@@ -54,6 +57,25 @@ def export(run_dir: Path, request: Mapping[str, Any]) -> None:
     check["notes"] += job.notes
     if form.startswith("gguf"):
         _ask_llama_cpp(job, prompts, wanted.texts, exported, limit, check)
+    write_json(job.out / "check.json", check)
+
+
+def _export_reward_model(job: _Export, format_name: str) -> None:
+    """As an adapter or merged; it writes no text, so its rewards are compared."""
+    from ftui.trainer.export_reward import held_out_pairs, report, rewards_of_pairs
+    from ftui.trainer.job import read_rows, write_json
+
+    rows = list(read_rows(job.held_out)) if job.held_out.is_file() else []
+    pairs = [sides for _, sides in held_out_pairs(job.tokenizer, rows, job.plan)][: job.limit]
+    emit(Phase("loading", "the reward model"))
+    tuned = job.models.load_tuned(job.run_dir, job.plan, job.checked_in, folder=job.adapter)
+    emit(Phase("checking", f"rewards of {len(pairs)} held-out pairs"))
+    wanted = rewards_of_pairs(tuned, pairs)
+    del tuned
+    exported = job.write_adapter() if format_name == "adapter" else job.write_merged()
+    emit(Phase("checking", "the same pairs with what was written"))
+    check = report(format_name, wanted, rewards_of_pairs(exported, pairs))
+    check["notes"] += job.notes
     write_json(job.out / "check.json", check)
 
 
@@ -81,9 +103,16 @@ class _Export:
 
     def __init__(self, run_dir: Path, request: Mapping[str, Any]) -> None:
         from ftui.trainer import finished
+        from ftui.trainer.result_plan import result_plan
 
         self.run_dir = run_dir
-        self.plan = finished.read_run(run_dir)
+        result = result_plan(run_dir)
+        self.plan, self.held_out, self.trained_on = result.plan, result.held_out, result.data / "train.jsonl"
+        self.models: Any = finished
+        if self.plan.method.task == "reward":
+            from ftui.trainer import export_reward
+
+            self.models = export_reward
         self.tokenizer = finished.tokenizer_of(run_dir, self.plan)
         self.out = Path(request["out"])
         self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,16 +124,17 @@ class _Export:
         self.checked_in = finished.checked_dtype(run_dir)
 
     def prompts(self) -> list[list[int]]:
-        """The first held-out prompts as token ids; [] where the run kept none."""
+        """The first held-out prompts as token ids; of training rows where the run held none out."""
         from ftui.trainer.dialect import dialect_of
         from ftui.trainer.job import read_rows
         from ftui.trainer.score_rows import prompt_ids, questions
 
-        held_out = self.run_dir / "data" / "eval.jsonl"
-        if not held_out.is_file():
-            return []
+        asked = questions(list(read_rows(self.held_out)), self.limit) if self.held_out.is_file() else []
+        if not asked and self.trained_on.is_file():
+            asked = questions(list(islice(read_rows(self.trained_on), self.limit)), self.limit)
+            self.notes.append("the run held no rows out: compared on prompts of its training rows")
         dialect = dialect_of(self.tokenizer)
-        return [prompt_ids(dialect, pair, self.plan) for pair in questions(list(read_rows(held_out)), self.limit)]
+        return [prompt_ids(dialect, pair, self.plan) for pair in asked]
 
     def write_adapter(self) -> Any:
         """The adapter as PEFT saved it, with tokenizer and chat template; read back onto a fresh base."""
@@ -113,6 +143,13 @@ class _Export:
         from ftui.trainer import finished
 
         folder = self.adapter or finished.tuned_folder(self.run_dir)
+        own_base = Path(finished.base_folder(self.run_dir, self.plan))
+        if own_base.is_absolute() and own_base.is_relative_to(self.run_dir):
+            raise FtuiError(
+                "The adapter is of no use alone",
+                "it belongs to weights that an earlier stage of this run trained",
+                "Export both in one: --to merged",
+            )
         if not finished.is_adapter(folder):
             raise FtuiError("The run has no adapter", "it trained all weights", "ftui export RUN --to merged")
         for name in ("adapter_config.json", "adapter_model.safetensors"):
@@ -123,7 +160,7 @@ class _Export:
             self.notes.append(
                 f"trained on a {self.plan.method.quant} base: load the base quantised just so, or export it merged"
             )
-        base = finished.load_base(self.run_dir, self.plan, self.checked_in, as_trained=True)
+        base = self.models.load_base(self.run_dir, self.plan, self.checked_in, as_trained=True)
         return PeftModel.from_pretrained(base, str(self.out)).eval()
 
     def _name_the_base(self) -> None:
@@ -143,10 +180,8 @@ class _Export:
         """
         import torch
 
-        from ftui.trainer import finished
-
         emit(Phase("merging", "base and adapter, in fp32"))
-        model = finished.load_tuned(self.run_dir, self.plan, torch.float32, folder=self.adapter)
+        model = self.models.load_tuned(self.run_dir, self.plan, torch.float32, folder=self.adapter)
         return model.merge_and_unload(safe_merge=True) if hasattr(model, "merge_and_unload") else model
 
     def write_merged(self) -> Any:
@@ -165,12 +200,12 @@ class _Export:
     def _read_back(self, **how: Any) -> Any:
         """What was written, in the arithmetic that the tuned model answered in."""
         import torch
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
+        reward = self.plan.method.task == "reward"
+        loader: Any = AutoModelForSequenceClassification if reward else AutoModelForCausalLM
         where = {"": 0} if torch.cuda.is_available() else None
-        made = AutoModelForCausalLM.from_pretrained(
-            str(self.out), dtype=self.checked_in or "auto", device_map=where, **how
-        )
+        made = loader.from_pretrained(str(self.out), dtype=self.checked_in or "auto", device_map=where, **how)
         return made.eval()
 
     def _stored_dtype(self) -> Any:

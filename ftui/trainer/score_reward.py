@@ -12,8 +12,7 @@ import torch
 
 from ftui.core.evaluate import judge
 from ftui.core.plan import Plan
-from ftui.core.render import Options, RenderError, render_pair
-from ftui.trainer.dialect import dialect_of
+from ftui.trainer.export_reward import held_out_pairs, rewards_of_pairs
 from ftui.trainer.job import write_json
 from ftui.trainer.score_rows import content_of
 
@@ -25,19 +24,11 @@ def write_reward_verdict(
     """Give each side of each pair its reward; writes eval/verdict.json and eval/samples.jsonl and gives the verdict."""
     was_training = model.training
     model.eval()
-    dialect, options = dialect_of(tokenizer), Options(max_length=plan.data.max_length_tokens)
-    device = next(model.parameters()).device
     right, samples = [], []
-    for number, row in enumerate(rows):
-        try:
-            sides = render_pair(dialect, row, options)
-        except (RenderError, KeyError):
-            continue
-        if sides[0].dropped:
-            continue
-        better, worse = (
-            float(model(input_ids=torch.tensor([list(side.ids)], device=device)).logits[0, 0]) for side in sides
-        )
+    pairs = held_out_pairs(tokenizer, rows, plan)
+    scored = rewards_of_pairs(model, [sides for _, sides in pairs])
+    for (number, _), (better, worse) in zip(pairs, scored, strict=True):
+        row = rows[number]
         right.append(1.0 if better > worse else 0.5 if better == worse else 0.0)
         samples.append(
             {
