@@ -28,6 +28,8 @@ from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.files import read_json
 from ftui.services.runs import Run
 
+JUDGE_SECONDS = 60.0
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -36,7 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows", type=Path, metavar="FILE", help="held-out rows of any format, instead of the run's own"
     )
-    parser.add_argument("--max-rows", type=int, metavar="N", help="at most this many rows")
+    parser.add_argument(
+        "--max-rows",
+        type=int,
+        metavar="N",
+        help="at most this many rows; fewer than the run's own lie beside its verdict",
+    )
     parser.add_argument(
         "--prompted", type=int, default=0, metavar="K", help="also the base with K examples in its prompt"
     )
@@ -48,9 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", metavar="URL|MODEL", help="let a language model judge the answers")
     parser.add_argument("--judge-model", default="", metavar="NAME", help="the endpoint's name of the judge")
     parser.add_argument(
-        "--judge-key-env", default="FTUI_JUDGE_KEY", metavar="VAR", help="variable that holds the endpoint's key"
+        "--judge-key-env", metavar="VAR", help="variable that holds the endpoint's key (default: FTUI_JUDGE_KEY)"
     )
-    parser.add_argument("--judge-timeout", type=float, default=60.0, metavar="SECONDS", help="for one answer")
+    parser.add_argument("--judge-timeout", type=float, metavar="SECONDS", help="for one answer (default: 60)")
     parser.add_argument("--judge-rows", type=int, metavar="N", help="judge this many rows only")
     parser.add_argument("--lm-eval", metavar="TASKS", help="tasks of the lm-eval harness, separated by commas")
     parser.add_argument("--lm-eval-path", type=Path, metavar="FOLDER", help="task files of your own")
@@ -62,11 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.report import read_samples, write_reports
     from ftui.services.runs import find_run
 
-    for name in ("max_rows", "judge_rows"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise FtuiError("Wrong number of rows", f"--{name.replace('_', '-')} {getattr(args, name)}; at least one")
-    if args.prompted < 0:
-        raise FtuiError("Wrong number of examples", f"--prompted {args.prompted}")
+    _refuse(args)
     evaluated = find_run(args.run)
     folder = evaluated.path
     asked = args.again or args.rows or args.prompted or args.max_rows or args.against or args.adapter
@@ -97,7 +100,32 @@ def run(args: argparse.Namespace) -> int:
         _show_further(evaluated, folder, judged, harness)
         if folder == evaluated.path:
             print(f"\nReport: {safe(str(folder / 'report.html'))} (and report.md)")
+        else:
+            print(f"\nKept in {safe(str(folder / 'eval'))}; the run's own verdict and report are as they were.")
     return EXIT_OK if verdict["verdict"] == "SHIP" else EXIT_NO
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    """Raise FtuiError for numbers that cannot be, and for options that nothing would read."""
+    for name in ("max_rows", "judge_rows"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise FtuiError("Wrong number of rows", f"--{name.replace('_', '-')} {getattr(args, name)}; at least one")
+    for name in ("prompted", "samples"):
+        if getattr(args, name) < 0:
+            raise FtuiError("Wrong number", f"--{name} {getattr(args, name)}; none or more")
+    if args.lm_eval is not None and not args.lm_eval.strip(", "):
+        raise FtuiError("No task was named", "--lm-eval is empty", "Name tasks of the harness, separated by commas.")
+    url = args.judge is not None and "://" in args.judge
+    given = {
+        "--judge-model": (args.judge_model != "", url, "--judge URL"),
+        "--judge-key-env": (args.judge_key_env is not None, url, "--judge URL"),
+        "--judge-timeout": (args.judge_timeout is not None, url, "--judge URL"),
+        "--judge-rows": (args.judge_rows is not None, args.judge, "--judge URL or --judge MODEL"),
+        "--lm-eval-path": (args.lm_eval_path is not None, args.lm_eval, "--lm-eval TASKS"),
+    }
+    for option, (said, reader, needed) in given.items():
+        if said and not reader:
+            raise FtuiError("An option that nothing reads", option, f"It goes with {needed}.")
 
 
 def _score(evaluated: Run, args: argparse.Namespace) -> Path:
@@ -119,10 +147,11 @@ def _score(evaluated: Run, args: argparse.Namespace) -> Path:
 
 def _judge(evaluated: Run, folder: Path, args: argparse.Namespace) -> None:
     from ftui.services.judge import judge_by_endpoint, judge_by_model, pairs_of
-    from ftui.services.judge_endpoint import endpoint_of
+    from ftui.services.judge_endpoint import KEY_VARIABLE, endpoint_of
 
     if "://" in args.judge:
-        endpoint = endpoint_of(args.judge, args.judge_model, args.judge_key_env, args.judge_timeout)
+        seconds = JUDGE_SECONDS if args.judge_timeout is None else args.judge_timeout
+        endpoint = endpoint_of(args.judge, args.judge_model, args.judge_key_env or KEY_VARIABLE, seconds)
         pairs, _ = pairs_of(folder, args.judge_rows)
         words = f"{plural(len(pairs), 'held-out prompt')} with both answers go to {safe(endpoint.host)}, twice each"
         print(words, file=sys.stderr, flush=True)

@@ -77,7 +77,13 @@ def adapter_folder(reference: str) -> tuple[str, Path]:
         if (folder / "adapter_config.json").is_file():
             name = as_path.name if folder == as_path / "model" else folder.name
             return re.sub(r"[^\w.-]+", "-", name) or "adapter", folder.absolute()
-    run = find_run(reference)
+    try:
+        run = find_run(reference)
+    except FtuiError as error:
+        if "No such run" not in error.title:
+            raise
+        words = f"{reference!r} is no run, no merged adapter, and no folder with adapter_config.json"
+        raise FtuiError("No such adapter", words, "ftui adapters lists them.") from None
     folder = run.path / "model"
     if not (folder / "adapter_config.json").is_file():
         raise FtuiError("There is no adapter", f"{run.name} has none (yet), or trained all weights")
