@@ -13,6 +13,7 @@ from fault_disk import NoMount, full_disks, read_only
 from fault_files import damaged_checkpoints, damaged_events, huge_events
 from fault_kills import kills
 from fault_kit import Row, Stage, set_stage
+from fault_requests import requests
 
 pytestmark = pytest.mark.faults
 
@@ -47,6 +48,10 @@ def check(row: Row, at_least: int) -> None:
 @pytest.mark.parametrize(("kind", "count"), [("trainer", 3), ("supervisor", 3), ("viewer", 4)])
 def test_random_kills_change_nothing(stage: Stage, kind: str, count: int) -> None:
     check(kills(kind, count, stage, seed=3, per_run=count, until=time.monotonic() + 200), at_least=count - 1)
+
+
+def test_asked_to_end_and_resumed_nothing_is_made_twice(stage: Stage) -> None:
+    check(requests(2, stage, seed=1, per_run=2, until=time.monotonic() + 200), at_least=1)
 
 
 def test_a_full_disk_pauses_and_goes_on(stage: Stage, home: Path) -> None:
