@@ -14,6 +14,7 @@ from ftui.errors import FtuiError
 from ftui.services.adoption import spawn_supervisor
 from ftui.services.files import read_json, write_json
 from ftui.services.paths import runs_folder
+from ftui.services.process import processes_with
 from ftui.services.run_folders import create_run
 from ftui.services.runs import Run, read_state, recorded_state, write_state
 
@@ -85,6 +86,13 @@ def resume_run(run: Run, *, force: bool = False) -> Run:
         raise FtuiError("The run is alive", f"{run.name} is {state.status}", f"Look at it: ftui watch {run.name}")
     if state.status == "finished":
         raise FtuiError("Nothing to resume", f"{run.name} has finished", f"See its result: ftui eval {run.name}")
+    if not state.created and (pids := processes_with("ftui.trainer", str(run.path))):
+        # state.json, which names the trainer, is lost; a second one beside it would spoil its checkpoints.
+        raise FtuiError(
+            "A trainer still works on this run",
+            f"{state.reason}, but process {pids[0]} trains {run.name}",
+            f"Let it finish, or end it with a checkpoint: kill {pids[0]}",
+        )
     from ftui.services.inputs import changed_inputs
 
     changed = changed_inputs(run)

@@ -67,6 +67,18 @@ def send_group(process: ProcessId, signal_number: signal.Signals) -> bool:
     return True
 
 
+def processes_with(*words: str) -> list[int]:
+    """The pids of processes whose command lines hold all of these words; looks at every process of the machine."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = process.info["cmdline"] or []
+        if all(word in line for word in words) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(int(process.pid))
+    return found
+
+
 def _stat(pid: int) -> tuple[str, int] | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()

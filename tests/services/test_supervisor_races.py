@@ -18,7 +18,8 @@ from supervisor_kit import attempts, make_run, steps, supervise, wait_until
 from ftui.errors import FtuiError
 from ftui.services import adoption
 from ftui.services.adoption import adopt_orphans
-from ftui.services.process import is_alive, short_id
+from ftui.services.launch import resume_run
+from ftui.services.process import is_alive, processes_with, short_id
 from ftui.services.run_folders import remove_run
 from ftui.services.run_requests import request
 from ftui.services.runs import Run, read_state, recorded_state
@@ -205,6 +206,20 @@ def test_a_request_that_nobody_took_does_not_end_the_run_when_it_is_resumed() ->
     request(run, "stop")  # came a moment after the supervisor's last look
     supervise(run).wait(60)
     assert read_state(run).status == "finished"
+
+
+def test_a_trainer_that_nobody_knows_of_gets_no_second_one_beside_it() -> None:
+    run = make_run(["ok"])
+    run.state_file.write_text("{")
+    words = ["-c", "import time; time.sleep(600)", "ftui.trainer", str(run.path)]
+    trainer = subprocess.Popen([sys.executable, *words])
+    wait_until(lambda: bool(processes_with(*words)))
+    with pytest.raises(FtuiError, match=f"process {trainer.pid} trains"):
+        resume_run(run, force=True)
+    trainer.kill()
+    trainer.wait()
+    resume_run(run, force=True)
+    wait_until(lambda: read_state(run).status == "finished")
 
 
 def test_a_run_that_is_being_resumed_is_not_removed() -> None:
