@@ -15,7 +15,7 @@ PACKED = (".gz", ".zst", ".bz2", ".xz")
 MOST_ENTRIES = 500
 MOST_SEEN, DEEPEST = 5_000, 4
 """How many entries of folders, and how many levels below this one, are looked through for a name."""
-_NOTES_OF_OURS = (".changes.jsonl", ".decisions.jsonl")
+_NOTES_OF_OURS = (".changes.jsonl", ".review.jsonl")
 _COUNTED_BYTES = 64 << 20
 _GLANCE_ROWS = 200
 

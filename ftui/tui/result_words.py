@@ -20,6 +20,10 @@ _NEITHER = ("answer_tokens", "length", "refusal")
 """Metrics of which neither more nor less is better by itself."""
 
 
+GONE = "gone"
+"""The status of a run whose folder was removed while it was shown."""
+
+
 def verdict_rows(verdict: Mapping[str, Any], status: str, reason: str, glyphs: Glyphs) -> list[Row]:
     """The verdict and why; where there is none, what that means."""
     if not verdict:
@@ -39,6 +43,10 @@ def _without_verdict(status: str, reason: str, glyphs: Glyphs) -> list[Row]:
         return [(("No verdict: the plan had evaluation off, or `ftui eval` is still to be run.", "warn"),)]
     if status in ("failed", "interrupted"):
         return [((f"{glyphs.bad} The run {status}", "fail"), (f": {safe(reason)}" if reason else "", "text"))]
+    if status == GONE:
+        return [((f"{glyphs.bad} The run's folder is gone", "fail"), (": there is nothing to read any more.", "text"))]
+    if status in ("stopped", "paused"):
+        return [((f"The run is {status}, so it has no verdict yet. 4 shows how to go on with it.", "warn"),)]
     return [((f"The run is {status}: the verdict comes at its end.", "dim"),)]
 
 
@@ -181,6 +189,8 @@ def place_rows(run: Path) -> list[Row]:
 def next_rows(run: Path, verdict: Mapping[str, Any], status: str) -> list[Row]:
     """What to type next."""
     name = shlex.quote(run.name)
+    if status == GONE:
+        return [(("see what there is ", "dim"), ("ftui runs list", "strong"))]
     if status in ("failed", "interrupted", "stopped", "paused"):
         commands = [("go on with it", f"ftui runs resume {name}"), ("what happened", f"ftui watch {name}")]
     elif status != "finished":

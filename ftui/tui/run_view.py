@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from bisect import insort
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -27,11 +26,21 @@ from ftui.core.events import (
     Step,
     parse_line,
 )
+from ftui.tui.run_records import (
+    attempt_in_words,
+    float_or_none,
+    is_mapping,
+    is_step,
+    json_records,
+    number_or,
+    short_alert,
+    shortened,
+    time_of,
+)
 from ftui.tui.series import Average, Series
 
 SMOOTHINGS = (0.9, 0.97, 0.0, 0.6)
 """How much of the last average stays at each step, in the order that the key walks through them; 0 is no smoothing."""
-_READABLE = tuple(range(1, SCHEMA_VERSION + 1))
 _ENVELOPE = frozenset({"schema_version", "time", "kind", "step", "steps_total", "epoch", "tokens"})
 _HOST_FIELDS = ("host_rss_bytes", "host_total_bytes")
 _TRAINER_FIELDS = (
@@ -40,7 +49,6 @@ _TRAINER_FIELDS = (
 _NOISY = ("loss", "reward")
 """Metrics whose names begin like this are smoothed."""
 _MOST_ALERTS, _MOST_SAMPLES = 200, 60
-_LONGEST_SAMPLE, _LONGEST_ALERT = 10_000, 1_000
 
 
 @dataclass
@@ -60,12 +68,12 @@ class Device:
 
     def use(self, seconds: float, used: object, total: object) -> None:
         """Take in what is used now."""
-        if (now := _maybe(used)) is not None:
+        if (now := float_or_none(used)) is not None:
             self.used_bytes = now
             self.peak_bytes = max(self.peak_bytes, now)
             self.coming[0].append(seconds)
             self.coming[1].append(now)
-        self.total_bytes = _maybe(total) or self.total_bytes
+        self.total_bytes = float_or_none(total) or self.total_bytes
 
     def settle(self) -> None:
         """Bring `over_time` up to date."""
@@ -115,10 +123,10 @@ class RunView:
         steps: list[dict[str, Any]] = []
         for line, record in zip(lines, json_records(lines), strict=True):
             kind = record.get("kind") if type(record) is dict else None
-            if kind == "step" and _is_step(record):
+            if kind == "step" and is_step(record):
                 steps.append(record)
                 continue
-            if kind == "memory" and (time := _time_of(record)) is not None:
+            if kind == "memory" and (time := time_of(record)) is not None:
                 self._memory(record, time)
                 continue
             if kind in ("done", "failed", "attempt"):
@@ -153,7 +161,10 @@ class RunView:
         newest = records[-1]
         self.event_count += len(records)
         self.step, self.steps_total = newest["step"], newest["steps_total"]
-        self.tokens, self.epoch = _number(newest.get("tokens"), self.tokens), _number(newest.get("epoch"), self.epoch)
+        self.tokens, self.epoch = (
+            number_or(newest.get("tokens"), self.tokens),
+            number_or(newest.get("epoch"), self.epoch),
+        )
         xs = [record["step"] for record in records]
         for name in dict.fromkeys(name for record in (newest, records[0]) for name in record):
             if name not in _ENVELOPE:
@@ -191,7 +202,7 @@ class RunView:
                         self.latest[name] = value
                 self.changed.add("step")
             case Sample():
-                self.samples.append(_shortened(event))
+                self.samples.append(shortened(event))
                 self.changed.add("samples")
             case Alert():
                 self._alert(event, time)
@@ -205,7 +216,7 @@ class RunView:
                 self.outcome = None
                 self.changed.add("phase")
                 if event.attempt > 1 or event.reason not in ("start", ""):
-                    self._alert(_attempt_in_words(event), time)
+                    self._alert(attempt_in_words(event), time)
                     self.changed.add("alerts")
             case Done() | Failed():
                 self.outcome = event
@@ -221,17 +232,20 @@ class RunView:
         self._first_memory = self._first_memory or time
         seconds = (time - self._first_memory).total_seconds()
         gpus = record.get("gpus")
-        for gpu in filter(_is_mapping, gpus if isinstance(gpus, list | tuple) else ()):
-            index = int(_number(gpu.get("index"), len(self.gpus)))
+        for gpu in filter(is_mapping, gpus if isinstance(gpus, list | tuple) else ()):
+            index = int(number_or(gpu.get("index"), len(self.gpus)))
             device = self.gpus.get(index) or self.gpus.setdefault(index, Device(f"GPU {index}"))
-            device.utilization_percent = _maybe(gpu.get("utilization_percent"))
-            device.temperature_c, device.power_w = _maybe(gpu.get("temperature_c")), _maybe(gpu.get("power_w"))
+            device.utilization_percent = float_or_none(gpu.get("utilization_percent"))
+            device.temperature_c, device.power_w = (
+                float_or_none(gpu.get("temperature_c")),
+                float_or_none(gpu.get("power_w")),
+            )
             device.use(seconds, gpu.get("used_bytes"), gpu.get("total_bytes"))
         if record.get("host_rss_bytes") is not None:
             self.host = self.host or Device("Host")
             self.host.use(seconds, record["host_rss_bytes"], record.get("host_total_bytes"))
         for name in _TRAINER_FIELDS:
-            if (value := _maybe(record.get(name))) is not None:
+            if (value := float_or_none(record.get(name))) is not None:
                 self.trainer_bytes[name] = value
         self.changed.add("memory")
 
@@ -247,7 +261,7 @@ class RunView:
         return [alert for _, alert in self._alerts]
 
     def _alert(self, alert: Alert, time: datetime) -> None:
-        insort(self._alerts, (time, _short_alert(alert)), key=itemgetter(0))
+        insort(self._alerts, (time, short_alert(alert)), key=itemgetter(0))
         del self._alerts[:-_MOST_ALERTS]
 
     def smooth(self, share: float) -> None:
@@ -264,7 +278,7 @@ class RunView:
         self.smoothed.setdefault(name, Series()).extend(xs, average.add_all(values))
 
     def _seen(self, stamp: object) -> None:
-        if (time := _time_of({"schema_version": SCHEMA_VERSION, "time": stamp})) is not None:
+        if (time := time_of({"schema_version": SCHEMA_VERSION, "time": stamp})) is not None:
             self._at(time)
 
     def _at(self, time: datetime) -> None:
@@ -272,76 +286,3 @@ class RunView:
             self.first_time = time
         if self.last_time is None or time > self.last_time:
             self.last_time = time
-
-
-def json_records(lines: list[bytes]) -> list[Any]:
-    """The JSON values of the lines; None where a line holds none."""
-    from orjson import JSONDecodeError, loads
-
-    try:
-        records = loads(b"[" + b",".join(lines) + b"]")
-        if len(records) == len(lines):
-            return list(records)
-    except JSONDecodeError:
-        pass
-    return [_record(line) for line in lines]
-
-
-def _record(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _is_step(record: dict[str, Any]) -> bool:
-    return (
-        type(record.get("step")) is int
-        and type(record.get("steps_total")) is int
-        and record.get("schema_version") in _READABLE
-    )
-
-
-def _time_of(record: dict[str, Any]) -> datetime | None:
-    """The time of an event of a version that is known, or None."""
-    stamp = record.get("time")
-    if record.get("schema_version") not in _READABLE or not isinstance(stamp, str):
-        return None
-    try:
-        time = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _attempt_in_words(event: Attempt) -> Alert:
-    changed = ", ".join(f"{name} = {value}" for name, value in event.changes.items())
-    where = f" from step {event.from_step}" if event.from_step else ""
-    message = f"Attempt {event.attempt} started{where} ({event.reason}){': ' + changed if changed else ''}"
-    return Alert("info", "attempt", message, step=event.from_step)
-
-
-def _short_alert(alert: Alert) -> Alert:
-    if len(alert.message) <= _LONGEST_ALERT and len(alert.hint) <= _LONGEST_ALERT:
-        return alert
-    return replace(alert, message=alert.message[:_LONGEST_ALERT], hint=alert.hint[:_LONGEST_ALERT])
-
-
-def _shortened(sample: Sample) -> Sample:
-    texts = (sample.prompt, sample.output, sample.reference, sample.base_output)
-    if max(map(len, texts)) <= _LONGEST_SAMPLE:
-        return sample
-    prompt, output, reference, base_output = (text[:_LONGEST_SAMPLE] for text in texts)
-    return Sample(sample.step, prompt, output, reference, base_output)
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _number(value: Any, otherwise: Any) -> Any:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
-
-
-def _maybe(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

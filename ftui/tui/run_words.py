@@ -40,7 +40,7 @@ def heartbeat(feed: RunFeed, silent_seconds: float, glyphs: Glyphs) -> tuple[str
     """(glyph, word, look) of the run's state: is it alive, silent, or over?"""
     status = feed.state.status
     if feed.gone:
-        return glyphs.bad, "the run's folder is gone: what was read stays here, no more will come", "fail"
+        return glyphs.bad, "its folder is gone; what was read stays", "fail"
     if status == "interrupted":
         return glyphs.bad, "interrupted (no process left)", "fail"
     if not feed.live:

@@ -11,6 +11,9 @@ STAGE_TITLES = {
 }  # fmt: skip
 
 
+DEFAULT_LIMIT_TOKENS = 1024
+
+
 @dataclass
 class WizardState:
     """The wizard's choices. Everything is JSON: a draft is `to_mapping`, and `from_mapping` reads any older one."""
@@ -54,6 +57,12 @@ class WizardState:
         fresh = cls()
         known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         return cls(**{name: value for name, value in known.items() if type(value) is type(getattr(fresh, name))})
+
+    def length_limit(self) -> int:
+        """How many tokens a row may have: as planned, or what is usual."""
+        data = self.plan.get("data", {})
+        limit = data.get("max_length_tokens") if isinstance(data, dict) else None
+        return limit if isinstance(limit, int) and limit else DEFAULT_LIMIT_TOKENS
 
     def basis(self) -> str:
         """What a plan would be proposed from now."""

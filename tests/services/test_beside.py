@@ -95,6 +95,7 @@ def test_a_part_of_a_name_finds_files_in_folders_below_and_none_of_our_notes(
     write(here / "deep" / "er" / "orders.jsonl", CHAT)
     write(here / "deep" / "orders.csv", CHAT)
     write(here / "orders.fixed.jsonl.changes.jsonl", CHAT)
+    write(here / "orders.review.jsonl", CHAT)
     write(here / ".git" / "orders.jsonl", CHAT)
     (here / "loop").symlink_to(here)
     monkeypatch.chdir(here)

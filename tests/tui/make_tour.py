@@ -71,7 +71,7 @@ async def tour(folder: Path) -> None:
         walk.picture("1-decide")
         await walk.press("2", "1", then="Training is right for this")
         await walk.press("g", then="Which rows")
-        await walk.press(*"tickets", then="about 420 rows")
+        await walk.press(*"train", then="about 420 rows")
         await walk.press("enter", then="420 rows.*(warning|note)")
         await walk.press("home", "down", then="tokens are trained")
         walk.picture("2-data")
@@ -92,9 +92,11 @@ def main() -> None:
     target = Path(sys.argv[1] if len(sys.argv) > 1 else ".github/tour").absolute()
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tour-") as folder:
-        os.environ.update(FTUI_HOME=str(Path(folder) / "home"), FTUI_ASCII="0")
+        # The pictures show paths: those of somebody who just logged in, with two files in the home folder.
+        os.environ.update(HOME=folder, FTUI_HOME=str(Path(folder) / ".ftui"), FTUI_ASCII="0")
         os.environ.pop("NO_COLOR", None)
-        shutil.copy(sample_data() / "tickets" / "train.jsonl", Path(folder) / "tickets.jsonl")
+        for split in ("train", "eval"):
+            shutil.copy(sample_data() / "tickets" / f"{split}.jsonl", Path(folder) / f"tickets-{split}.jsonl")
         os.chdir(folder)
         asyncio.run(tour(target))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ftui.tui.screens.pick_run import PickRunDialog
 from ftui.tui.screens.rate import RateScreen
 from ftui.tui.screens.result import ResultScreen, RunResultScreen
 from ftui.tui.screens.train import TrainScreen
+from ftui.tui.widgets.result_view import ResultView
 
 SAMPLES = [
     {"id": 0, "prompt": "First", "reference": "a b", "base": "x", "tuned": "a b", "base_score": 0, "tuned_score": 1},
@@ -109,6 +111,7 @@ async def test_a_page_is_copied_to_a_file(tmp_path: Path, own_home: Path) -> Non
 
 @pytest.mark.parametrize(("status", "said"), [
     ("failed", "The run failed"), ("running", "the verdict comes at its end"), ("finished", "No verdict"),
+    ("stopped", "4 shows how to go on"),
 ])  # fmt: skip
 async def test_a_run_without_a_verdict_says_why(tmp_path: Path, status: str, said: str) -> None:
     run = empty_run(tmp_path, status=status)
@@ -352,3 +355,16 @@ async def test_hostile_text_in_every_page(tmp_path: Path, text: str, size: tuple
                 await pilot.press(key)
                 await settled(pilot)
                 check(shown_text(app), shows=False)
+
+
+async def test_the_result_of_a_run_that_was_removed_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path, status="finished")
+    app = app_with(RunResultScreen(run))
+    async with app.run_test(size=(80, 24)) as pilot:
+        shutil.rmtree(run.path)
+        app.screen.query_one(ResultView).look()
+        await settled(pilot)
+        assert "folder is gone" in shown_text(app)
+        await pilot.press("4")
+        await pilot.pause()
+        assert "ftui runs list" in shown_text(app) and "ftui runs stop" not in shown_text(app)

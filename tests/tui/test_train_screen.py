@@ -19,6 +19,7 @@ from ftui.tui.screens.confirm import AskDialog
 from ftui.tui.screens.help import HelpDialog
 from ftui.tui.screens.train import TrainScreen
 from ftui.tui.widgets.braille_chart import BrailleChart
+from ftui.tui.widgets.key_bar import KeyBar
 from ftui.tui.widgets.pane import LOG, LOSS, MEMORY, SAMPLES, Panes, arrange_panes
 
 
@@ -225,7 +226,7 @@ async def test_a_run_directory_that_disappears_is_said_and_survived(tmp_path: Pa
         await settle(pilot)
         shutil.rmtree(run.path)
         await pilot.pause(1.8)
-        assert "the run's folder is gone" in shown_text(app)
+        assert "its folder is gone; what was read stays" in shown_text(app)
         assert "step 120 of 300" in shown_text(app)
 
 
@@ -321,3 +322,25 @@ async def test_alerts_that_matter_are_counted_on_the_tab(tmp_path: Path) -> None
         await pilot.press("7")
         await settle(pilot)
         assert "ERROR" in shown_text(app) and "Lower train.learning_rate." in shown_text(app)
+
+
+async def test_a_run_that_is_over_offers_its_result_and_nothing_to_stop(tmp_path: Path) -> None:
+    run = make_run(tmp_path, steps=300)
+    app = watch_app(run.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        keys = dict(app.screen.query_one(KeyBar).keys)
+        assert {"s", "space"} <= set(keys) and "i" not in keys
+        await pilot.press("i")
+        await pilot.pause()
+        assert isinstance(app.screen, TrainScreen), "a run that is alive has no result"
+        write_state(run, State(status="finished", attempt=1))
+        for _ in range(100):
+            await pilot.pause(0.1)
+            keys = dict(app.screen.query_one(KeyBar).keys)
+            if "i" in keys:
+                break
+        assert "i" in keys and not {"s", "space"} & set(keys)
+        await pilot.press("s", "p")
+        await pilot.pause()
+        assert isinstance(app.screen, TrainScreen) and not list(run.requests.glob("*"))

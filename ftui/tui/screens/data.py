@@ -27,7 +27,6 @@ from ftui.tui.widgets.file_picker import FilePicker, Offer
 from ftui.tui.widgets.lines import Lines, Row
 from ftui.tui.widgets.text_pane import TextPane, as_content
 
-DEFAULT_MAX_LENGTH = 1024
 ASKS = "Which rows shall the model learn from? JSONL, JSON, CSV or Parquet."
 _ON_GROUPS = ("choose_fix", "choose_keep", "apply", "review", "full", "borders")
 """Actions whose keys are letters: they work where no text is being typed."""
@@ -120,7 +119,11 @@ class DataScreen(StageScreen):
 
     @work(exclusive=True, group="lint")
     async def _check(self, path: str) -> None:
-        options = ["--max-length", str(self._limit()), *(["--task", task] if (task := self._tuning_task()) else [])]
+        options = [
+            "--max-length",
+            str(self.state.length_limit()),
+            *(["--task", task] if (task := self._tuning_task()) else []),
+        ]
         if self.state.model_path:
             options += ["--model", self.state.model_path]
         report: Any = None
@@ -150,17 +153,12 @@ class DataScreen(StageScreen):
     @work(exclusive=True, group="preview")
     async def _look_at_tokens(self, path: str) -> None:
         model = ["--model", self.state.model_path] if self.state.model_path else []
-        limit = ["--max-length", str(self._limit())]
+        limit = ["--max-length", str(self.state.length_limit())]
         try:
             self._preview = await ask(path, *model, *limit, module="ftui.services.preview")
         except FtuiError as error:
             self._preview_error = f"{error} {error.hint}".strip()
         self._show_detail()
-
-    def _limit(self) -> int:
-        data = self.state.plan.get("data", {})
-        limit = data.get("max_length_tokens") if isinstance(data, dict) else None
-        return limit if isinstance(limit, int) else DEFAULT_MAX_LENGTH
 
     def _tuning_task(self) -> str:
         technique = str(self.state.verdict.get("technique") or "")
@@ -252,7 +250,7 @@ class DataScreen(StageScreen):
         if not self._preview:
             return [(("Counting tokens ...", "dim"),)]
         return token_words.preview_rows(
-            self._preview, what, self._limit(), width, self.ftui.glyphs, borders=self._borders
+            self._preview, what, self.state.length_limit(), width, self.ftui.glyphs, borders=self._borders
         )
 
     def action_borders(self) -> None:

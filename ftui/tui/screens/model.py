@@ -46,11 +46,9 @@ class ModelScreen(StageScreen):
 
     @work(exclusive=True, group="models")
     async def _look(self) -> None:
-        data = self.state.plan.get("data", {})
-        length = data.get("max_length_tokens") if isinstance(data, dict) else None
         picker = self.query_one(ModelPicker)
         try:
-            answer = await ask("--seq-len", str(length or 1024), module="ftui.services.model_choices")
+            answer = await ask("--seq-len", str(self.state.length_limit()), module="ftui.services.model_choices")
         except FtuiError as error:
             picker.say(safe(f"{error} {error.hint} A hub id or a folder can be typed all the same.".strip()))
             return

@@ -14,11 +14,12 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from ftui.core.plan import Plan, field_names, from_mapping, to_mapping
+from ftui.core.plan import Plan, field_names, from_mapping
 from ftui.core.text import safe
 from ftui.errors import FtuiError
 from ftui.tui import plan_files, plan_words
 from ftui.tui.ask import ask
+from ftui.tui.plan_draft import PlanDraft
 from ftui.tui.screens.base import Plain
 from ftui.tui.screens.stage import StageScreen
 from ftui.tui.widgets.field import Field
@@ -58,8 +59,6 @@ class PlanScreen(StageScreen):
 
     def __init__(self, field: str = "") -> None:
         super().__init__(field)
-        self._plan: Plan | None = None
-        self._proposed: Plan | None = None
         self._entries: list[plan_words.Entry] = []
         self._all = False
         self._starting = False
@@ -74,12 +73,16 @@ class PlanScreen(StageScreen):
         super().on_mount()
         self.tell(ASKS)
         self.query_one("#fields").focus()
-        self._plan, self._proposed = _plan_of(self.state.plan), _plan_of(self.state.proposal)
-        if self._plan is None or self._proposed is None or self.state.plan_basis != self.state.basis():
+        self._draft = PlanDraft(self.state)
+        if self._draft.stale:
             self.action_propose()
         else:
             self._show()
             self._judge()
+
+    @property
+    def _plan(self) -> Plan | None:
+        return self._draft.plan
 
     # -- the proposal
 
@@ -100,22 +103,17 @@ class PlanScreen(StageScreen):
                 "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
                 *(["--set", f"method.task={task}"] if task else []),
             )  # fmt: skip
-            proposed = from_mapping(answer)
+            self._draft.propose(from_mapping(answer))
         except FtuiError as error:
             self._say_error(error)
             return
-        self._proposed = proposed
-        self._plan = plan_words.merged(proposed, self.state.plan, self.state.changed)
-        self.state.proposal = to_mapping(proposed)
-        self.state.plan_basis = self.state.basis()
-        self._keep_plan()
+        self._changed()
+
+    def _changed(self) -> None:
+        """The plan is another one: keep it, show it, see whether it fits."""
+        self.keep_soon()
         self._show()
         self._judge()
-
-    def _keep_plan(self) -> None:
-        assert self._plan is not None
-        self.state.plan = to_mapping(self._plan)
-        self.keep_soon()
 
     @work(thread=True, exclusive=True, group="judge")
     def _judge(self) -> None:
@@ -137,9 +135,10 @@ class PlanScreen(StageScreen):
     # -- showing
 
     def _show(self) -> None:
-        if self._plan is None or self._proposed is None:
+        plan, proposed = self._draft.plan, self._draft.proposed
+        if plan is None or proposed is None:
             return
-        every = plan_words.entries(self._plan, self._proposed, self.state.changed)
+        every = plan_words.entries(plan, proposed, self._draft.changed)
         self._entries = [entry for entry in every if self._all or entry.decided]
         choices = self.query_one("#fields", OptionList)
         here = choices.highlighted
@@ -156,7 +155,7 @@ class PlanScreen(StageScreen):
         self._say_headline()
 
     def _say_headline(self) -> None:
-        mine = len(self.state.changed)
+        mine = len(self._draft.changed)
         hidden = len(field_names()) - 1 - len(self._entries)
         said = f"{len(self._entries)} values" + (f", {mine} of them yours" if mine else "")
         more = f"; a shows {hidden} more, all at their defaults" if hidden and not self._all else ""
@@ -215,24 +214,9 @@ class PlanScreen(StageScreen):
         entry = self._highlighted()
         if entry is None or self._plan is None:
             return
-        self._plan = plan_words.changed_plan(self._plan, entry.name, event.value)
-        unchanged = plan_words.value_of(self._plan, entry.name) == entry.proposed
-        self._mark(entry.name, yours=not unchanged)
+        self._draft.change(entry.name, event.value)
+        self._changed()
         await self._close_editor()
-
-    def _mark(self, name: str, *, yours: bool) -> None:
-        """Note that a field is yours (or the proposal's again), and show it."""
-        from ftui.core.plan import with_values
-
-        assert self._plan is not None
-        changed = [other for other in self.state.changed if other != name]
-        self.state.changed = [*changed, name] if yours else changed
-        if not yours and self._proposed is not None:
-            value = plan_words.value_of(self._proposed, name)
-            self._plan = with_values(self._plan, {name: value}, {name: self._proposed.reasons.get(name, "")})
-        self._keep_plan()
-        self._show()
-        self._judge()
 
     async def _close_editor(self) -> None:
         await self.query_one("#editor").remove_children()
@@ -241,7 +225,8 @@ class PlanScreen(StageScreen):
     def action_reset(self) -> None:
         entry = self._highlighted()
         if entry is not None and entry.yours:
-            self._mark(entry.name, yours=False)
+            self._draft.reset(entry.name)
+            self._changed()
 
     def action_all(self) -> None:
         self._all = not self._all
@@ -273,19 +258,14 @@ class PlanScreen(StageScreen):
 
     def _take_recipe(self, values: dict[str, Any]) -> None:
         """Make the values of the fit screen yours."""
-        from ftui.core.plan import with_values
-
         if self._plan is None or not values:
             return
         try:
-            self._plan = with_values(self._plan, values, dict.fromkeys(values, "your choice"))
+            self._draft.take(values)
         except FtuiError as error:
             self.say(f"Nothing was changed. {error}", severity="error")
             return
-        self.state.changed += [name for name in values if name not in self.state.changed]
-        self._keep_plan()
-        self._show()
-        self._judge()
+        self._changed()
 
     # -- the whole plan as text
 
@@ -297,14 +277,8 @@ class PlanScreen(StageScreen):
         except FtuiError as error:
             self.say(f"Nothing was changed. {error}", severity="error")
             return
-        before, self._plan = self._plan, edited
-        for name in field_names():
-            differs = plan_words.value_of(before, name) != plan_words.value_of(edited, name)
-            if differs and name not in self.state.changed:
-                self.state.changed.append(name)
-        self._keep_plan()
-        self._show()
-        self._judge()
+        self._draft.replace(edited)
+        self._changed()
 
     def action_write(self) -> None:
         if self._plan is None:
@@ -350,11 +324,3 @@ class PlanScreen(StageScreen):
 
 def _id_of(entry: plan_words.Entry) -> str:
     return entry.name.replace(".", "-")
-
-
-def _plan_of(mapping: dict[str, Any]) -> Plan | None:
-    """The plan that a draft holds, or None where it holds none that can be read."""
-    try:
-        return from_mapping(mapping) if mapping else None
-    except FtuiError:
-        return None

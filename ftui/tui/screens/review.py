@@ -14,15 +14,15 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from ftui.core.text import plural, safe
+from ftui.core.text import safe
 from ftui.errors import FtuiError
-from ftui.services.data_check import fixed_file
 from ftui.services.dataset_review import DROP, EDIT, KEEP, Decision
 from ftui.tui import review_words
 from ftui.tui.review_walk import Walk, count
 from ftui.tui.row_editor import edited_row
 from ftui.tui.screens.base import FtuiScreen, Plain
-from ftui.tui.screens.confirm import Answer, AskDialog
+from ftui.tui.screens.confirm import Answer
+from ftui.tui.screens.review_write import LEAVE, NOT_NOW, STAY, ask_and_write
 from ftui.tui.widgets.field import Field
 from ftui.tui.widgets.lines import Lines
 from ftui.tui.widgets.text_pane import TextPane
@@ -284,7 +284,7 @@ class ReviewScreen(FtuiScreen[Path | None]):
     @work(exclusive=True, group="leave")
     async def action_write(self) -> None:
         if self._walk is not None and not self._counting:
-            await self._ask_and_write([Answer("cancel", "c", "Not now")])
+            await self._ask_and_write([NOT_NOW])
 
     @work(exclusive=True, group="leave")
     async def action_quit(self) -> None:
@@ -293,30 +293,14 @@ class ReviewScreen(FtuiScreen[Path | None]):
             return
         answer = ""
         if self._counts[DROP] + self._counts[EDIT]:
-            answer = await self._ask_and_write([Answer("leave", "l", "Leave"), Answer("cancel", "c", "Stay")])
+            answer = await self._ask_and_write([LEAVE, STAY])
         if answer in ("", "leave"):
             self.leave()
 
     async def _ask_and_write(self, others: Sequence[Answer]) -> str:
-        made = fixed_file(str(self._path), "reviewed")
-        answers = [Answer("all", "w", "Write")]
-        if self._counts["open"]:
-            answers.append(Answer("decided", "o", "Without open rows"))
-        words = (
-            f"{plural(self._counts[KEEP], 'row')} kept, {self._counts[EDIT]:,} edited, {self._counts[DROP]:,} dropped, "
-            f"{self._counts['open']:,} open. Into {made.name}; {self._path.name} stays as it is. What you decided is "
-            "kept either way, and this review can be gone on with."
-        )
-        dialog = AskDialog("Write what you decided into a new file?", words, [*answers, *others])
-        answer = await self.app.push_screen_wait(dialog)
-        if answer in ("all", "decided"):
-            assert self._walk is not None
-            try:
-                rows = await asyncio.to_thread(self._walk.review.export, made, with_open=answer == "all")
-            except (FtuiError, OSError) as error:
-                self.say(f"Not written: {error}", severity="error")
-                return "failed"
-            self.app.notify(f"{plural(rows, 'row')} written: {safe(str(made))}", markup=False)
-            self.ftui.farewell.append(f"Reviewed rows: {safe(str(made))}")
+        """Ask, write, leave with the new file; the answer, or "failed"."""
+        assert self._walk is not None
+        answer, made = await ask_and_write(self, self._path, self._walk.review, self._counts, others)
+        if made is not None:
             self.leave(made)
         return answer

@@ -37,6 +37,7 @@ class TrainScreen(FtuiScreen[str]):
     BINDINGS = [
         Binding("question_mark", "app.help", "Help", key_display="?", id="train.help"),
         Binding("q", "leave", "Leave", id="train.leave", tooltip="The run goes on without this window"),
+        Binding("i", "result", "Result", id="train.result", tooltip="Verdict, rows, chat, export"),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Saves a checkpoint first"),
         Binding("f", "full", "Full screen", id="train.full", tooltip="The pane that has the focus"),
         Binding("space", "freeze", "Freeze", id="train.freeze", tooltip="Hold the picture; the run goes on"),
@@ -47,7 +48,6 @@ class TrainScreen(FtuiScreen[str]):
         Binding("slash", "search", "Search the log", show=False, key_display="/", id="train.search"),
         Binding("p", "pause", "Pause the run", show=False, id="train.pause", tooltip="Frees the GPU; resume later"),
         Binding("escape", "back", "Back", show=False, id="train.back"),
-        Binding("i", "result", "Result", show=False, id="train.result", tooltip="Verdict, rows, chat, export"),
         *(
             Binding(str(n), f"pane({n})", title, show=False, id=f"train.pane{n}")
             for n, title in enumerate(TITLES, start=1)
@@ -124,6 +124,8 @@ class TrainScreen(FtuiScreen[str]):
         every = self._ticks % 2 == 0
         self._paint(panes_too=changed or (every and self._unpainted), all_panes=every)
         self._unpainted = self._unpainted and not every
+        if looked_anew:
+            self.refresh_bindings()
         if self.exit_when_done and not (self.feed.live or self.feed.orphaned or self._loading):
             self.exit_when_done = False
             self.set_timer(_LINGER_SECONDS, lambda: self.leave_as("done"))
@@ -182,6 +184,17 @@ class TrainScreen(FtuiScreen[str]):
 
     # -- what the keys do
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A run that is over has a result, and nothing to stop."""
+        match action:
+            case "stop" | "pause":
+                return self.feed.live
+            case "freeze":
+                return self.feed.live or self.frozen
+            case "result":
+                return not self.feed.live
+        return True
+
     def _focused_pane(self) -> Pane | None:
         node = self.focused
         return next((a for a in node.ancestors_with_self if isinstance(a, Pane)), None) if node else None
@@ -204,6 +217,7 @@ class TrainScreen(FtuiScreen[str]):
     def action_freeze(self) -> None:
         self.frozen = not self.frozen
         self._paint_all()
+        self.refresh_bindings()
 
     def action_smooth(self) -> None:
         following = (SMOOTHINGS.index(self.feed.view.smoothing) + 1) % len(SMOOTHINGS)
@@ -242,9 +256,7 @@ class TrainScreen(FtuiScreen[str]):
 
     @work
     async def action_stop(self) -> None:
-        if not self.feed.live:
-            self.say("The run is not alive: nothing to stop.")
-        elif await self.app.push_screen_wait(stop_dialog()) == "stop":
+        if await self.app.push_screen_wait(stop_dialog()) == "stop":
             self._ask("stop")
 
     def action_result(self) -> None:
@@ -253,10 +265,7 @@ class TrainScreen(FtuiScreen[str]):
         self.app.push_screen(RunResultScreen(self.feed.run))
 
     def action_pause(self) -> None:
-        if self.feed.live:
-            self._ask("pause")
-        else:
-            self.say("The run is not alive: nothing to pause.")
+        self._ask("pause")
 
     def _ask(self, what: str) -> None:
         try:

@@ -107,13 +107,14 @@ class ResultView(Container):
 
     def _page_rows(self) -> list[Row]:
         verdict, state = self.feed.verdict, self.feed.state
+        status = result_words.GONE if self.feed.gone else state.status
         if self.page == FORGETTING:
             return result_words.forgetting_rows(verdict, self.glyphs)
         if self.page == FILES:
-            commands = result_words.next_rows(self.run.path, verdict, state.status)
+            commands = result_words.next_rows(self.run.path, verdict, status)
             places = result_words.place_rows(self.run.path)
             return [*_titled("Where everything lies", places), *_titled("The same by commands", commands)]
-        said = result_words.verdict_rows(verdict, state.status, state.reason, self.glyphs)
+        said = result_words.verdict_rows(verdict, status, state.reason, self.glyphs)
         metrics = result_words.metric_rows(verdict, max(40, self.size.width - 4))
         more = [*result_words.figure_rows(verdict), *result_words.wrong_rows(verdict)]
         counts = result_rows.counts_row(self._samples)
@@ -122,7 +123,7 @@ class ResultView(Container):
             *_titled("Base against tuned, on rows that were held out", [*metrics, *([counts] if counts else [])]),
             *_titled("What people said, blind", result_words.people_rows(self._people)),
             *_titled("More figures", more),
-            *_titled("Worth a look", result_words.hint_rows(verdict, state.status, bool(self._samples))),
+            *_titled("Worth a look", result_words.hint_rows(verdict, status, bool(self._samples))),
         ]
 
     # -- what changed row by row
@@ -171,7 +172,7 @@ def _titled(title: str, rows: Sequence[Row]) -> list[Row]:
 def read_samples(run: Path) -> list[dict[str, object]]:
     """The held-out answers of a run, as far as they can be read."""
     from ftui.services.tail import LineTail
-    from ftui.tui.run_view import json_records
+    from ftui.tui.run_records import json_records
 
     lines = LineTail(run / "eval" / "samples.jsonl").poll(_MOST_SAMPLE_BYTES)
     return [record for record in json_records(lines) if isinstance(record, dict)]
