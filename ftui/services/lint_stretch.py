@@ -139,8 +139,7 @@ def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, C
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 
-    # Forking is cheap and safe while there is one thread; a program with more (the terminal interface) starts afresh.
-    method = "fork" if threading.active_count() == 1 and os.name == "posix" else "spawn"
+    method = "fork" if _has_one_thread() else "spawn"
     bare = replace(how, context=replace(how.context, tokenizer=None))
     with ProcessPoolExecutor(workers, mp_context=get_context(method), initializer=_quiet) as pool:
         waiting: list[tuple[int, Future[Checked]]] = []
@@ -155,6 +154,15 @@ def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, C
                 yield size, future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _has_one_thread() -> bool:
+    """Whether forking is safe. Libraries in Rust keep threads that Python does not know of (rensa after the first
+    sketch): a forked child has their locks and not them, and waits for ever."""
+    try:
+        return threading.active_count() == 1 and len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False  # no Linux
 
 
 def _quiet() -> None:

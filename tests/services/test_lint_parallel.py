@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +87,28 @@ def test_findings_beyond_memory_come_back_from_disk(tmp_path: Path) -> None:
 def test_an_empty_store() -> None:
     store = FindingStore()
     assert (len(store), store.worst(), list(store)) == (0, None, [])
+
+
+SECOND_FILE = """
+import sys
+from ftui.services import lint, lint_stretch
+lint.PARALLEL_BYTES, lint_stretch.STRETCH_BYTES = 400_000, 200_000
+for report in lint.lint_files(sys.argv[1:3], sys.argv[3], lint.LintOptions(workers=2)):
+    print(report.rows, report.findings.summary.get("DUP705", 0))
+"""
+
+
+def test_processes_start_after_a_library_has_threads_of_its_own(tmp_path: Path) -> None:
+    """Sketching the eval split or a first file leaves threads behind; forking then would wait for ever."""
+    source = random.Random(2)
+    files = []
+    for name, rows in (("small", 300), ("large", 1200)):
+        files.append(tmp_path / f"{name}.jsonl")
+        texts = (" ".join(str(source.randrange(10**6)) for _ in range(60)) for _ in range(rows))
+        lines = [json.dumps({"prompt": f"{text}?", "completion": "A number."}) + "\n" for text in texts]
+        files[-1].write_text("".join(lines), encoding="utf-8")
+    small, large = map(str, files)
+    command = [sys.executable, "-c", SECOND_FILE, small, large, small]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["300", "300", "1200", "0"]
