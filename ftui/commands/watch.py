@@ -13,7 +13,7 @@ import argparse
 import sys
 
 from ftui.core.text import safe
-from ftui.errors import EXIT_NO, EXIT_OK
+from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         text = to_line(stamped.event, stamped.time).rstrip() if args.json else plain_line(stamped.event)
         if text is not None:
             print(text, flush=True)
+    if not watched.path.is_dir():
+        raise FtuiError("The run is gone", f"{watched.path} was removed while it was watched", "ftui runs list")
     state = read_state(watched)
     if not args.json:
         print(f"{safe(watched.name)}: {state.status}{': ' + safe(state.reason) if state.reason else ''}")

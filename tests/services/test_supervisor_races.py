@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +20,10 @@ from ftui.errors import FtuiError
 from ftui.services import adoption
 from ftui.services.adoption import adopt_orphans
 from ftui.services.launch import resume_run
-from ftui.services.process import is_alive, processes_with, short_id
+from ftui.services.process import identify, is_alive, processes_with, short_id
 from ftui.services.run_folders import remove_run
 from ftui.services.run_requests import request
-from ftui.services.runs import Run, read_state, recorded_state
+from ftui.services.runs import Run, State, read_state, recorded_state, write_state
 
 SCRIPTED = Path(__file__).parent / "scripted" / "supervisor.py"
 
@@ -164,6 +165,24 @@ def test_ctrl_c_in_the_foreground_stops_with_a_checkpoint_and_says_nothing_twice
     shown = [int(line.split()[1].split("/")[0]) for line in lines if line.startswith("step ")]
     assert shown == steps(run) == list(range(1, len(shown) + 1))
     assert lines[-1].startswith(f"{run.name}: stopped")
+
+
+def test_a_run_that_is_removed_while_it_is_watched_is_a_sentence() -> None:
+    run = make_run(["slow"])
+    supervise(run).wait(60)
+    me = identify(os.getpid())
+    assert me is not None
+    live = State("running", 1, supervisor_pid=me.pid, supervisor_start_ticks=me.start_ticks, boot_id=me.boot_id)
+    write_state(run, live)
+    command = [sys.executable, "-u", "-m", "ftui", "watch", run.name, "--plain"]
+    viewer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert viewer.stdout is not None
+    while not viewer.stdout.readline().startswith("trainer done"):
+        pass
+    shutil.rmtree(run.path)
+    _, errors = viewer.communicate(timeout=60)
+    assert viewer.returncode == 2
+    assert "was removed while it was watched" in errors
 
 
 def test_a_supervisor_that_comes_second_leaves_the_run_as_it_is() -> None:
