@@ -98,13 +98,16 @@ def go_template(wrapping: Wrapping) -> str:
 
 
 def differences(
-    wrapping: Wrapping, dialect: Dialect, conversations: Sequence[Sequence[Mapping[str, str]]]
+    wrapping: Wrapping, dialect: Dialect, conversations: Sequence[Sequence[Mapping[str, str]]], lead: str = ""
 ) -> list[int]:
-    """Numbers of the conversations (each ending with a user turn) that both templates write differently."""
+    """Numbers of the conversations (each ending with a user turn) that both templates write differently.
+
+    lead: what training wrote between the prompt and the answer beyond the template (core/render_thought.py).
+    """
     wrong = []
     for number, messages in enumerate(conversations):
         try:
-            if wrapping.text(messages) != dialect.render(messages, None, True):
+            if wrapping.text(messages) != dialect.render(messages, None, True) + lead:
                 wrong.append(number)
         except (RenderError, KeyError):
             wrong.append(number)

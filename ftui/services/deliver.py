@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ftui.core.events import Event
 from ftui.core.modelfile import differences, modelfile, wrapping_of
 from ftui.core.plan import result_stage, stage_plan
+from ftui.core.render_thought import empty_thought
 from ftui.core.text import gib
 from ftui.errors import FtuiError
 from ftui.services.deliver_card import write_card
@@ -25,6 +27,8 @@ from ftui.services.workers import run_worker
 
 FORMATS = ("adapter", "merged", "gguf", "ollama", "vllm", "hub")
 QUANTS = ("f16", "q8_0", "q4_k_m", "bf16", "f32")
+TRAINED_ROWS = 500
+"""So many training rows are looked at for thoughts."""
 CONTEXT_TOKENS_MAX = 8192
 """Ollama reserves memory for its whole context: a model's own 131,072 tokens would fill a GPU for nothing."""
 Hear = Callable[[Event], None]
@@ -158,10 +162,13 @@ def _ollama(run: Run, folder: Path, options: dict[str, Any], hear: Hear) -> dict
 
     # The template first: a model whose template has no equal in Ollama must not cost the conversion.
     dialect = load_tokenizer(run.path / "model").dialect
+    trained_on = held_out_rows(run).with_name("train.jsonl")
+    lead = empty_thought(dialect, _rows(trained_on, TRAINED_ROWS))
     wrapping = wrapping_of(dialect)
+    wrapping = replace(wrapping, open_answer=wrapping.open_answer + lead)
     check = _export(run, "gguf", folder, options, hear)
     conversations = _conversations(held_out_rows(run))
-    wrong = differences(wrapping, dialect, conversations)
+    wrong = differences(wrapping, dialect, conversations, lead)
     check["template_conversations"] = len(conversations)
     check["template_differences"] = len(wrong)
     if wrong:
@@ -188,11 +195,19 @@ def context_tokens(run: Run) -> int:
     return min(int(window), CONTEXT_TOKENS_MAX) if isinstance(window, int) and window > 0 else CONTEXT_TOKENS_MAX
 
 
+def _rows(path: Path, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a run's data file; none where there is no such file."""
+    if path.is_file():
+        with path.open(encoding="utf-8") as file:
+            for line in islice(file, limit):
+                if line.strip():
+                    yield json.loads(line)
+
+
 def _conversations(path: Path) -> list[list[dict[str, str]]]:
     """Held-out chats up to their last question."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        row = json.loads(line)
+    for row in _rows(path):
         messages = row.get("messages") or row.get("prompt")
         if not isinstance(messages, list):
             continue

@@ -23,6 +23,8 @@ from ftui.trainer.request import emit, serve
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 QUANTIZER = "llama-quantize"
 SHARD = "4GB"
+TRAINED_ROWS = 500
+"""So many training rows are looked at for thoughts."""
 
 
 def export(run_dir: Path, request: Mapping[str, Any]) -> None:
@@ -122,6 +124,30 @@ class _Export:
         self.adapter = Path(request["adapter"]) if request.get("adapter") else None
         self.notes: list[str] = []
         self.checked_in = finished.checked_dtype(run_dir)
+        self._keep_silent()
+
+    def _keep_silent(self) -> None:
+        """Let the exported template ask for answers as they were trained: a model that thinks, without a thought."""
+        from ftui.core.render import render_prompt
+        from ftui.core.render_thought import SILENT, empty_thought
+        from ftui.trainer.dialect import dialect_of
+        from ftui.trainer.job import read_rows
+
+        template = self.tokenizer.chat_template
+        if not isinstance(template, str) or not self.trained_on.is_file():
+            return
+        dialect = dialect_of(self.tokenizer)
+        lead = empty_thought(dialect, islice(read_rows(self.trained_on), TRAINED_ROWS))
+        if not lead:
+            return
+        asked = [{"role": "user", "content": "?"}]
+        wanted = render_prompt(dialect, asked).text + lead
+        self.tokenizer.chat_template = SILENT + template
+        if render_prompt(dialect_of(self.tokenizer), asked).text == wanted:
+            self.notes.append("it was tuned on answers without thought: its chat template asks for just those")
+        else:
+            self.tokenizer.chat_template = template
+            self.notes.append(f"ask it with {lead!r} before its answer, as it was trained: its template has no switch")
 
     def prompts(self) -> list[list[int]]:
         """The first held-out prompts as token ids; of training rows where the run held none out."""
