@@ -103,7 +103,8 @@ def _resume(job: Job, trainer: Any) -> checkpoints.Saved | None:
     def complain(message: str) -> None:
         job.warn("checkpoint_damaged", message, "The one before it is used.")
 
-    job.phase("loading", "the last checkpoint")
+    if any((job.folder / "checkpoints").glob("step-*")):
+        job.phase("loading", "the last checkpoint")
     saved = checkpoints.newest_whole(job.folder / "checkpoints", complain)
     if saved is None:
         return None

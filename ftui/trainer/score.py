@@ -42,13 +42,15 @@ def score_model(
     label: str,
     emit: Emit,
     base: Any = None,
+    step: int = 0,
 ) -> dict[str, Any]:
     """Generate for held-out rows, score the answers, and measure losses on answers and on general text.
 
     rows: canonical rows; those that ask something are scored, at most plan.eval.rows_max. label: base, tuned, or a
     rival's name. Gives (and writes to eval/<label>.json) {"label", "kind", "primary", "rows": [...], "probe": [...],
     "speed", ...}. A model without an adapter of the run (base, prompted) that was scored before just so is not scored
-    again. base: the untouched model, for the distance to it where all weights were trained.
+    again. base: the untouched model, for the distance to it where all weights were trained. step: after which the
+    samples were written.
     """
     phase = f"{label}_score"
     pairs = questions(rows, plan.eval.rows_max)
@@ -101,7 +103,7 @@ def score_model(
     write_json(path, result)
     keep_score(key, result)
     for row in result["rows"][: plan.eval.samples]:  # type: ignore[index]
-        emit(Sample(0, row["prompt"], row["output"], row["reference"]))
+        emit(Sample(step, row["prompt"], row["output"], row["reference"]))
     return result
 
 

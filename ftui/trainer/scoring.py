@@ -22,13 +22,13 @@ def score_tuned(job: Job, outcome: Outcome) -> None:
     """Write eval/tuned.json and eval/verdict.json; for a reward model its accuracy against chance."""
     if job.plan.method.task == "reward":
         _score_reward(job, outcome)
-    elif _score(job, outcome.model, outcome.tokenizer, "tuned"):
+    elif _score(job, outcome.model, outcome.tokenizer, "tuned", outcome.steps):
         from ftui.trainer.verdict import write_verdict
 
         write_verdict(job.run_folder, job.plan)
 
 
-def _score(job: Job, model: Any, tokenizer: Any, label: str) -> bool:
+def _score(job: Job, model: Any, tokenizer: Any, label: str, step: int = 0) -> bool:
     rows = _rows(job, label)
     if not rows:
         return False
@@ -38,7 +38,7 @@ def _score(job: Job, model: Any, tokenizer: Any, label: str) -> bool:
     was_training = model.training
     model.eval()
     with untouched_randomness(), torch.no_grad():
-        score.score_model(model, tokenizer, rows, job.plan, job.run_folder, label, job.emit)
+        score.score_model(model, tokenizer, rows, job.plan, job.run_folder, label, job.emit, step=step)
     model.train(was_training)
     return True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from adapters_kit import in_this_process
 from test_preference import pairs
 from trainer_kit import events_of, make_run_folder, train
 
@@ -55,7 +56,10 @@ def test_the_verdict_reads_the_reward_where_training_did(run: Run) -> None:
     assert 0.5 < accuracy < 1, "a model that is always right would prove nothing"
 
 
-def test_it_is_compared_by_its_rewards_and_only_goes_where_it_can(run: Run, tmp_path: Path) -> None:
+def test_it_is_compared_by_its_rewards_and_only_goes_where_it_can(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftui.services.deliver.run_worker", in_this_process)
     from transformers import AutoModelForSequenceClassification
 
     done = deliver(run, "merged", tmp_path / "merged", {"prompts": 32, "dtype": "fp32"}, quiet)

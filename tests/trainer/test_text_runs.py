@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapters_kit import in_this_process
 from trainer_kit import THINGS, events_of, make_run_folder, train
 
-from ftui.core.events import Alert, Event
+from ftui.core.events import Alert, Event, Sample
 from ftui.core.render import Options, render_text
 from ftui.core.render_pieces import text_pieces
 from ftui.services.deliver import deliver
@@ -52,12 +53,13 @@ def test_pieces_hold_every_token_once(tiny_model: Path, limit: int) -> None:
     assert len(dropped) == 1 and dropped[0].dropped
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["rows", "packed"])
+@pytest.fixture(scope="module", params=[pytest.param(False, marks=pytest.mark.slow), True], ids=["rows", "packed"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Run:
     settings = {
         "method.task": "text", "method.lora_rank": 8, "data.train_on": "all", "data.max_length_tokens": LIMIT,
         "data.packing": request.param, "train.max_steps": 20, "train.learning_rate": 1e-2, "train.micro_batch": 8,
         "train.accumulation": 1, "eval.enabled": True, "eval.max_new_tokens": 6, "eval.margin": 1000.0,
+        "eval.samples": 1,
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("texts") / "run"
     run = Run(make_run_folder(folder, tiny_model, texts(40, 1, 12), texts(12, 2, 12), **settings))
@@ -67,7 +69,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return run
 
 
-def test_a_long_text_is_trained_whole_and_the_result_is_judged_and_taken_out(run: Run, tmp_path: Path) -> None:
+def test_a_long_text_is_trained_whole_and_the_result_is_judged_and_taken_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftui.services.deliver.run_worker", in_this_process)
     tally = read_json(run.path / "effective.json")["effective"]["data.train"]
     assert tally["kept"] == tally["rows"] == 40 and tally["shortened"] == 0
     assert tally["pieces"] > 40 and tally["longest_tokens"] <= LIMIT
@@ -81,5 +86,7 @@ def test_a_long_text_is_trained_whole_and_the_result_is_judged_and_taken_out(run
     lines = (run.path / "eval" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     samples = [json.loads(line) for line in lines]
     assert all(sample["tuned_score"] > sample["base_score"] for sample in samples), "more is better"
+    scored = [sample for sample in events_of(run.path, Sample) if sample.prompt == samples[0]["prompt"]]
+    assert [scored[0].step, scored[-1].step] == [0, 20], "the tuned model's sample is of the last step"
     done = deliver(run, "adapter", tmp_path / "adapter", {"prompts": 4}, quiet)
     assert done.passed and done.check["compared"] == 4
