@@ -65,10 +65,7 @@ def weights_alone(shape: ModelShape, free_bytes: int) -> str:
     """What the weights take before anything is trained: answers most claims about cards and models."""
     bf16 = 2 * shape.total_params
     # NF4 with double quantisation: half a byte, one byte per 64, four per 64 x 256 (QLoRA, arXiv 2305.14314).
-    # Experts are one tensor per layer in transformers 5, and bitsandbytes leaves those in 16 bit.
-    experts = sum(b.count * m.weights for b in shape.blocks for m in b.linears if m.role == "expert")
-    quantised = shape.linear_params - experts
+    quantised = shape.linear_params
     nf4 = int(quantised * (0.5 + 1 / 64 + 4 / (64 * 256))) + 2 * (shape.total_params - quantised)
     verdict = "neither fits" if nf4 > free_bytes else "only 4 bit fits" if bf16 > free_bytes else "both fit"
-    words = "in 4 bit but for the experts" if experts else "in 4 bit"
-    return f"weights alone: {gib(bf16)} in 16 bit, {gib(nf4)} {words}: {verdict} into {gib(free_bytes)}"
+    return f"weights alone: {gib(bf16)} in 16 bit, {gib(nf4)} in 4 bit: {verdict} into {gib(free_bytes)}"

@@ -15,6 +15,7 @@ from torch import nn
 from ftui.core.fit.recipe import adapter_dtype, kbit_upcast, quantisation
 from ftui.core.fit.request import FitRequest
 from ftui.errors import FtuiError
+from ftui.trainer.experts import has_four_bit_experts, packed_linear_modules
 from ftui.trainer.lean_lora import adapted_layers
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -187,7 +188,7 @@ def _quantise(model: Any, request: FitRequest) -> None:
         raise FtuiError(
             "The dry run cannot build GPTQ weights", "quant is gptq", "Take nf4-dq, or leave --dry-run out."
         )
-    from ftui.trainer.dry_run_quantised import four_bit_layer, int8_layer
+    from ftui.trainer.dry_run_quantised import four_bit_layer, int8_layer, pack_experts
 
     compute = autocast_dtype(request) or weights_dtype(request)
     for parent, name, layer in _linear_modules(model):
@@ -195,6 +196,8 @@ def _quantise(model: Any, request: FitRequest) -> None:
             setattr(parent, name, int8_layer(layer))
         else:
             setattr(parent, name, four_bit_layer(layer, compute, double=kind == "nf4-dq"))
+    if kind != "int8" and request.sharding in ("none", "ddp") and request.quantize_experts is not False:
+        pack_experts(model, double=kind == "nf4-dq")
     model.is_quantized = True
     model.is_loaded_in_8bit, model.is_loaded_in_4bit = kind == "int8", kind != "int8"
 
@@ -217,6 +220,8 @@ def _with_adapter(model: Any, request: FitRequest) -> Any:
     from peft import LoraConfig, get_peft_model
 
     targets: Any = "all-linear" if request.lora_targets == ("all-linear",) else list(request.lora_targets)
+    if targets == "all-linear" and has_four_bit_experts(model):
+        targets = packed_linear_modules(model)  # as the trainer does
     config = LoraConfig(
         task_type="SEQ_CLS" if request.task == "reward" else "CAUSAL_LM",
         r=request.lora_rank,

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ftui.errors import FtuiError
+from ftui.trainer.experts import is_stack, unpack_on_use
 
 BLOCK, NESTED_BLOCK = 64, 256
 """Weights per scale, and scales per scale of scales (QLoRA, arXiv 2305.14314, section 3)."""
@@ -34,18 +35,39 @@ def _sizes(layer: Any) -> tuple[int, int]:
 def four_bit_layer(layer: Any, compute: torch.dtype, double: bool) -> nn.Module:
     """An NF4 layer in place of `layer`: half a byte per weight, and its scales (quantised again if `double`)."""
     bnb = _bitsandbytes()
-    from bitsandbytes.functional import QuantState
-
     rows, columns = _sizes(layer)
     count, device = rows * columns, layer.weight.device
-    scales = -(-count // BLOCK)
+    made: Any = bnb.nn.Linear4bit.__new__(bnb.nn.Linear4bit)
+    nn.Module.__init__(made)
+    made.in_features, made.out_features = columns, rows
+    made.bias = layer.bias
+    made.weight = nn.Parameter(torch.empty((-(-count // 2), 1), dtype=torch.uint8, device=device), requires_grad=False)
+    made.weight.quant_state = _state(torch.Size((rows, columns)), layer.weight.dtype, double, device)
+    made.weight.compress_statistics, made.weight.quant_type = double, "nf4"
+    made.quant_state, made.quant_storage = made.weight.quant_state, torch.uint8
+    made.compute_dtype, made.compute_type_is_set = compute, True
+    made.support_avx512bf16_for_cpu = False
+    return made  # type: ignore[no-any-return]
+
+
+def pack_experts(model: nn.Module, double: bool) -> None:
+    """Hold every stack of experts as the trainer does: in four bits, and unpacked while its layer runs."""
+    for module in list(model.modules()):
+        for name in [name for name in module._parameters if is_stack(module, name)]:
+            stack: Any = module._parameters[name]
+            packed = torch.empty((-(-stack.numel() // 2), 1), dtype=torch.uint8, device=stack.device)
+            state = _state(stack.shape, stack.dtype, double, stack.device)
+            setattr(module, name, nn.Parameter(packed, requires_grad=False))
+            unpack_on_use(module, name, state)
+
+
+def _state(shape: torch.Size, dtype: torch.dtype, double: bool, device: Any) -> Any:
+    """What bitsandbytes keeps beside packed weights of this shape."""
+    from bitsandbytes.functional import QuantState
+
+    scales = -(-shape.numel() // BLOCK)
     code = torch.empty(16, dtype=torch.float32, device=device)
-    state: dict[str, Any] = {
-        "shape": torch.Size((rows, columns)),
-        "code": code,
-        "blocksize": BLOCK,
-        "quant_type": "nf4",
-    }
+    state: dict[str, Any] = {"shape": shape, "code": code, "blocksize": BLOCK, "quant_type": "nf4"}
     if double:
         outer = QuantState(
             absmax=torch.empty(-(-scales // NESTED_BLOCK), dtype=torch.float32, device=device),
@@ -55,17 +77,7 @@ def four_bit_layer(layer: Any, compute: torch.dtype, double: bool) -> nn.Module:
         )
         state |= {"state2": outer, "offset": torch.empty((), dtype=torch.float32, device=device)}
     absmax = torch.empty(scales, dtype=torch.uint8 if double else torch.float32, device=device)
-    made: Any = bnb.nn.Linear4bit.__new__(bnb.nn.Linear4bit)
-    nn.Module.__init__(made)
-    made.in_features, made.out_features = columns, rows
-    made.bias = layer.bias
-    made.weight = nn.Parameter(torch.empty((-(-count // 2), 1), dtype=torch.uint8, device=device), requires_grad=False)
-    made.weight.quant_state = QuantState(absmax=absmax, dtype=layer.weight.dtype, **state)
-    made.weight.compress_statistics, made.weight.quant_type = double, "nf4"
-    made.quant_state, made.quant_storage = made.weight.quant_state, torch.uint8
-    made.compute_dtype, made.compute_type_is_set = compute, True
-    made.support_avx512bf16_for_cpu = False
-    return made  # type: ignore[no-any-return]
+    return QuantState(absmax=absmax, dtype=dtype, **state)
 
 
 def int8_layer(layer: Any) -> nn.Module:

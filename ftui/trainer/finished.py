@@ -11,6 +11,7 @@ import torch
 from ftui.core.plan import Plan
 from ftui.errors import FtuiError
 from ftui.trainer.dialect import load_tokenizer
+from ftui.trainer.experts import four_bit_experts, unpack_for_good
 from ftui.trainer.job import read_plan
 
 
@@ -49,19 +50,23 @@ def load_base(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None, *, as
     wanted: Any = dtype or ("auto" if on_gpu else torch.float32)
     folder = base_folder(run_dir, plan)
     settings: dict[str, Any] = {}
+    packed: Any = None
     if as_trained:
         from ftui.trainer.models import quantisation_of
 
         if (quantisation := quantisation_of(plan)) is not None:
             settings["quantization_config"] = quantisation
+            packed = quantisation if plan.train.sharding in ("none", "ddp") else None
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=wanted, use_safetensors=True, device_map={"": 0} if on_gpu else None, **settings
-        )
+        with four_bit_experts(packed):
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=wanted, use_safetensors=True, device_map={"": 0} if on_gpu else None, **settings
+            )
     except (OSError, ValueError) as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FtuiError("The base model cannot be loaded", f"{folder}: {words}") from None
     if settings:
+        unpack_for_good(model)
         model = model.dequantize()
         if dtype is not None:
             model = model.to(dtype)

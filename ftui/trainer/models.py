@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.core.plan import Plan
+from ftui.trainer.experts import four_bit_experts, has_four_bit_experts, has_open_experts, packed_linear_modules
 from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job
 
@@ -160,8 +161,11 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
         if quantisation is not None:
             # The head is new and must learn: it is not among the weights that are stored in four bits.
             quantisation.llm_int8_skip_modules = ["score"]
+    # Sharding deals out tensors in the type that they are computed in, not packed ones.
+    packs_experts = plan.train.sharding in ("none", "ddp")
     try:
-        model = loader.from_pretrained(folder, **settings)
+        with four_bit_experts(quantisation if packs_experts else None):
+            model = loader.from_pretrained(folder, **settings)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise _cannot_load(folder, error) from None
     for module in model.modules():
@@ -182,6 +186,8 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
             "device": str(model.device),
         }
     )
+    if has_four_bit_experts(model):
+        job.effective["model.experts"] = plan.method.quant
     return model
 
 
@@ -193,13 +199,21 @@ def adapter_of(job: Job, model: Any, kind: str = "causal") -> Any | None:
     from peft import LoraConfig
 
     targets: Any = list(method.lora_targets)
-    if targets == ["all-linear"]:
+    dropout = method.lora_dropout
+    if targets == ["all-linear"] and has_four_bit_experts(model):
+        # PEFT cannot reach packed experts, and its wrapper around their router would be all that it adds.
+        targets = packed_linear_modules(model)
+        job.effective["method.lora_targets"] = targets
+    elif targets == ["all-linear"]:
         targets = "all-linear"
+        if dropout and has_open_experts(model):
+            # The adapter of a stack of experts is a sum with its weights: there is no input of its own to drop.
+            dropout = job.effective["method.lora_dropout"] = 0.0
     return LoraConfig(
         task_type="SEQ_CLS" if kind == "reward" else "CAUSAL_LM",
         r=method.lora_rank,
         lora_alpha=method.lora_alpha,
-        lora_dropout=method.lora_dropout,
+        lora_dropout=dropout,
         target_modules=targets,
         modules_to_save=list(method.modules_to_save) or None,
         use_rslora=method.rslora,

@@ -93,6 +93,7 @@ SLOW = [
     ("pythia", {"method": "full"}),
     ("moe", {"method": "lora", "grad_checkpointing": False}),
     ("moe", {"method": "qlora", "quant": "nf4-dq"}),
+    ("moe", {"method": "qlora", "quant": "nf4", "grad_checkpointing": False}),
     ("moe", {"method": "full", "precision": "bf16"}),
 ]
 GRID = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]

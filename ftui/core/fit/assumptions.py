@@ -26,8 +26,13 @@ def assumptions(step: Step, gpu: Gpu | None) -> tuple[str, ...]:
             if linear.role == "expert"
         )
         found.append(
-            f"the experts ({gib(experts)}) stay in 16 bit: transformers 5 holds them as one tensor per layer, and"
-            " bitsandbytes quantises linear layers only"
+            f"the experts ({gib(experts)}) stay in 16 bit: transformers holds them as one tensor per layer, which is"
+            " packed into four bits only, and only where each GPU holds a whole model"
+        )
+    if shape.is_moe and recipe.quantises_experts and recipe.quant != "none" and not recipe.loops_experts:
+        found.append(
+            "the experts are packed into four bits too, a layer's unpacked while it runs; LoRA adapts the layers"
+            " around them"
         )
     if recipe.adapts_experts:
         found.append(

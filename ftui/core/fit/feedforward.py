@@ -92,6 +92,22 @@ def _adapted(parts: Parts, x: int, linears: list[Linear], width: int, n: int) ->
     return tape.op((product, matrix), n * last.out_features * bytes_each, (product, matrix))
 
 
+def _packed(parts: Parts, x: int, linears: list[Linear], width: int, n: int) -> int:
+    """Routed experts in four bits: each stack is unpacked for as long as the layer runs, and kept for the backward
+    pass (bitsandbytes.nn.parametrize)."""
+    tape, size_each = parts.tape, parts.width(x, n * parts.hidden)
+    first, last = linears
+    first_matrix = tape.op((), first.weights * parts.recipe.dequantised, kind=WEIGHT_COPY)
+    joint = tape.op((x, first_matrix), n * first.out_features * size_each, (first_matrix,))
+    size = tape.size(joint) // 2
+    gate, up = tape.op((joint,), size, shares_grad=True), tape.op((joint,), 0)
+    active = tape.op((gate,), size, (joint,))
+    product = tape.op((active, up), size, (active, joint), holds=(x,))
+    last_matrix = tape.op((), last.weights * parts.recipe.dequantised, kind=WEIGHT_COPY)
+    held = (first_matrix, last_matrix)
+    return tape.op((product, last_matrix), n * last.out_features * size_each, (last_matrix,), holds=held)
+
+
 def _experts(parts: Parts, x: int) -> int:
     """Routed experts: every token passes `experts_per_token` of them, sorted by expert."""
     mlp, tape, n, hidden = parts.block.mlp, parts.tape, parts.n, parts.hidden
@@ -103,11 +119,16 @@ def _experts(parts: Parts, x: int) -> int:
     experts = parts.linears("expert")
     # One expert after another, or all in one grouped multiplication.
     count = min(mlp.experts, PARTS_OF_A_LOOP) if parts.recipe.loops_experts else 1
+    run = _dense
+    if not parts.recipe.loops_experts and parts.recipe.quantises(experts[0]):
+        run = _packed
+    elif parts.recipe.adapts_experts:
+        run = _adapted
     total = -1
     for _ in range(count):
         part = max(1, spread // count)
         gathered = tape.op((x,), part * hidden * width)
-        out = (_adapted if parts.recipe.adapts_experts else _dense)(parts, gathered, experts, mlp.width, part)
+        out = run(parts, gathered, experts, mlp.width, part)
         weighted = tape.op((out, weights), tape.size(out), (out, weights))
         if count == 1:
             total = tape.op((weighted,), n * hidden * width)

@@ -121,8 +121,8 @@ def resolve(shape: ModelShape, request: FitRequest, gpu: Gpu | None = None) -> R
         train_base=full,
         quant=quant,
         gptq_group=request.gptq_group,
-        quantises_experts=_quantises_experts(request),
-        adapts_experts=_adapts_experts(shape, request),
+        quantises_experts=_quantises_experts(request, quant),
+        adapts_experts=_adapts_experts(shape, request, quant),
         loops_experts=request.transformers != "5",
         dequantised=low,
         rank=request.lora_rank,
@@ -156,14 +156,20 @@ def kbit_upcast(request: FitRequest, gpu: Gpu | None = None) -> str:
     return "all" if request.precision.startswith("fp16") and (gpu is None or not gpu.bf16) else "none"
 
 
-def _quantises_experts(request: FitRequest) -> bool:
-    """Since transformers 5 experts are one tensor and no linear layers: bitsandbytes leaves them in 16 bit."""
-    return request.transformers != "5" if request.quantize_experts is None else request.quantize_experts
+def _quantises_experts(request: FitRequest, quant: str) -> bool:
+    """transformers 5 holds experts as one tensor, which bitsandbytes leaves as it is. ftui's trainer packs it into four
+    bits (ftui/trainer/experts.py) unless it is dealt out to several GPUs; 8 bits are for linear layers only."""
+    if request.quantize_experts is not None:
+        return request.quantize_experts
+    return request.transformers != "5" or (quant != "int8" and request.sharding in ("none", "ddp"))
 
 
-def _adapts_experts(shape: ModelShape, request: FitRequest) -> bool:
+def _adapts_experts(shape: ModelShape, request: FitRequest, quant: str) -> bool:
+    """PEFT reaches experts that are plain tensors, and only these."""
     wanted = EXPERT_TARGETS.get(shape.model_type)
     if request.method == "full" or request.transformers != "5" or wanted is None or not shape.is_moe:
+        return False
+    if quant != "none" and _quantises_experts(request, quant):
         return False
     return "all-linear" in request.lora_targets or wanted <= set(request.lora_targets)
 
