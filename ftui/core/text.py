@@ -99,6 +99,23 @@ def clip(text: str, cells: int) -> str:
     return "".join(kept) + "…"
 
 
+def clip_start(text: str, cells: int) -> str:
+    """As `clip`, but what is cut is the beginning: of a path, the end tells it from others."""
+    line = safe(text[-4 * cells - 64 :])
+    if cell_width(line) <= cells and len(text) <= 4 * cells + 64:
+        return line
+    kept, used = len(line), 0
+    while kept and used + cell_width(line[kept - 1]) <= cells - 1:
+        kept -= 1
+        used += cell_width(line[kept])
+    return "…" + line[kept:]
+
+
+def pad(text: str, cells: int) -> str:
+    """The text with blanks behind it, so that it takes so many terminal cells."""
+    return text + " " * (cells - cell_width(text))
+
+
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """`plural(1, "row")` is "1 row", `plural(1200, "row")` is "1,200 rows"."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

@@ -9,8 +9,9 @@ from typing import Any
 from ftui.core.fit.request import FitRequest
 from ftui.core.plan import Plan, default, doc, field_names, from_mapping, with_values
 from ftui.core.plan_sections import SECTIONS
-from ftui.core.text import cell_width, clip, gib, safe
+from ftui.core.text import cell_width, clip, clip_start, gib, pad, safe
 from ftui.errors import FtuiError
+from ftui.services.data_files import short
 from ftui.tui.glyphs import Glyphs
 from ftui.tui.widgets.lines import Row
 
@@ -172,22 +173,20 @@ def entry_row(entry: Entry, width: int, glyphs: Glyphs) -> Row:
     reason = "your choice" if entry.yours else entry.reason or ("" if entry.value != default(entry.name) else "default")
     value_cells = max(12, min(34, (width - name_cells) // 3))
     unused = width - name_cells - 4 - cell_width(reason)
-    value = _clipped(written(entry.value), max(value_cells, unused))
+    value = _clipped(short(written(entry.value)), max(value_cells, unused))
     room = width - name_cells - max(value_cells, cell_width(value)) - 4
     return (
         (f"{mark} ", "accent"),
         (f"{entry.name:<{name_cells}}", "text" if entry.decided else "dim"),
-        (f"{value:<{value_cells}}", "strong" if entry.decided else "dim"),
+        (pad(value, value_cells), "strong" if entry.decided else "dim"),
         ("  " + clip(reason, room) if room > 4 else "", "dim"),
     )
 
 
 def _clipped(value: str, cells: int) -> str:
     """The value in so many cells; of a path the end, which tells it from others."""
-    shown = safe(value)
-    if len(shown) > cells and "/" in shown and " " not in shown:
-        return "…" + shown[1 - cells :]
-    return clip(value, cells)
+    is_path = "/" in value and " " not in value
+    return clip_start(value, cells) if is_path else clip(value, cells)
 
 
 def about(entry: Entry) -> str:
@@ -198,7 +197,7 @@ def about(entry: Entry) -> str:
     if usual := written(default(entry.name)):
         parts.append(f"Default {usual}.")
     if entry.reason and not entry.yours:
-        parts.append(f"Why {written(entry.value)}: {entry.reason}.")
+        parts.append(f"Why {short(written(entry.value))}: {entry.reason}.")
     elif entry.yours:
         parts.append(f"Proposed was {written(entry.proposed)}.")
     return safe(" ".join(parts))
@@ -212,7 +211,7 @@ def fit_row(prediction: Mapping[str, Any], glyphs: Glyphs) -> Row:
     if not isinstance(band, Mapping):
         peak = prediction.get("predicted_allocated_bytes")
         said = gib(peak) if isinstance(peak, int | float) else "an unknown amount"
-        return ((f"{glyphs.waiting} no GPU: about {said} of host memory for tensors at the peak", "text"),)
+        return ((f"{glyphs.waiting} no GPU: tensors take about {said} of host memory", "text"),)
     low, expected, high = (gib(float(band.get(key, 0))) for key in ("low", "expected", "high"))
     sign, word, look = {
         "fits": (glyphs.good, "fits", "ok"),

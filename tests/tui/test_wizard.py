@@ -21,6 +21,7 @@ from ftui.tui.screens.result import ResultScreen
 from ftui.tui.screens.train import TrainScreen
 from ftui.tui.screens.welcome import WelcomeScreen
 from ftui.tui.state import WizardState
+from ftui.tui.widgets.key_bar import KeyBar
 
 
 @pytest.fixture
@@ -272,6 +273,28 @@ async def test_escape_leaves_a_field_as_it_was(tickets: Path) -> None:
         await settle(pilot)
         assert isinstance(app.screen, PlanScreen) and not app.screen.editing
         assert app.wizard.state.changed == []
+
+
+async def test_a_run_does_not_start_while_a_value_is_being_typed(
+    tickets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(PlanScreen, "action_start", lambda self: started.append("run"))
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "plan", data_file=str(tickets), model_id="tiny")
+        await pilot.press("enter")
+        await settle(pilot)
+        bar = app.screen.query_one(KeyBar)
+        assert ("enter", "Take it") in bar.keys and "Start" not in dict(bar.keys).values()
+        await pilot.press("ctrl+n", "alt+1")
+        await settle(pilot)
+        assert isinstance(app.screen, PlanScreen) and app.screen.editing and not started
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "Start" in dict(bar.keys).values()
+        await pilot.press("ctrl+n")
+        assert started == ["run"]
 
 
 async def test_changes_survive_another_model(tickets: Path) -> None:

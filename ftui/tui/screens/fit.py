@@ -29,7 +29,7 @@ class FitScreen(FtuiScreen[FitRequest]):
     CSS_PATH = ["../styles/fit.tcss"]
     HELP_TITLE = "Will it fit?"
     BINDINGS = [
-        Binding("enter", "take", "Take it", id="fit.take", tooltip="Go on with this recipe"),
+        Binding("enter", "take", "Take it", key_display="enter", id="fit.take", tooltip="Go on with this recipe"),
         Binding("down", "method(1)", "Method", key_display="↑↓", id="fit.method", tooltip="The next method"),
         Binding("up", "method(-1)", "Method before", show=False, id="fit.method_before"),
         Binding("right", "turn(1)", "Change", key_display="←→", id="fit.turn", tooltip="More of the marked setting"),

@@ -209,6 +209,7 @@ class PlanScreen(StageScreen):
         field = Field(name, written, check=lambda text: plan_words.problem_with(plan, name, text), id="value")
         await holder.mount(field)
         field.query_one("Input").focus()
+        self.refresh_bindings()
 
     async def on_field_confirmed(self, event: Field.Confirmed) -> None:
         entry = self._highlighted()
@@ -218,9 +219,14 @@ class PlanScreen(StageScreen):
         self._changed()
         await self._close_editor()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a value is being typed, it has to be taken or left first: a run must not start without it."""
+        return not (action in ("start", "next", "go") and self.editing)
+
     async def _close_editor(self) -> None:
         await self.query_one("#editor").remove_children()
         self.query_one("#fields").focus()
+        self.refresh_bindings()
 
     def action_reset(self) -> None:
         entry = self._highlighted()

@@ -41,6 +41,12 @@ class PickInput(PlainInput):
     BINDINGS = [Binding("enter", "submit", "Choose", key_display="enter", id="pick.choose")]
 
 
+class FieldInput(PlainInput):
+    """The input of a field: the footer says that Enter takes what was typed."""
+
+    BINDINGS = [Binding("enter", "submit", "Take it", key_display="enter", id="field.take")]
+
+
 class Field(Vertical):
     """Checks on Enter and when the focus leaves; the message stands below the input."""
 
@@ -63,7 +69,7 @@ class Field(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Plain(self._label, classes="label")
-        yield PlainInput(self._value)
+        yield FieldInput(self._value)
         yield Plain("", classes="problem")
         yield Plain(self._reason, classes="reason")
 

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from ftui.core.text import clip, gib, safe
+from ftui.core.text import clip, clip_start, gib, pad, safe
 from ftui.tui.screens.base import Plain
 from ftui.tui.widgets.field import PickInput
 
@@ -235,5 +235,4 @@ def _line(offer: Offer, width: int) -> Content:
         case _:
             name, note = offer.path.name, gib(offer.size_bytes)
     room = width - 18
-    shown = clip(name, room) if len(name) <= room else "…" + clip(name[len(name) - room + 1 :], room - 1)
-    return Content.assemble(shown.ljust(room), ("  " + note, "dim"))
+    return Content.assemble(pad(clip_start(name, room), room), ("  " + note, "dim"))
