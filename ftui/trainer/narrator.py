@@ -39,6 +39,7 @@ class Narrator(TrainerCallback):
         self.told_slow_loader = False
         self.tokens_before = 0
         self.memory_told = 0.0
+        self.held_bytes = 0
         self.stopped_early = False
         self.watchers: list[Any] = []
         """Called as watcher(step, metrics) at each evaluation; may add metrics."""
@@ -151,8 +152,9 @@ class Narrator(TrainerCallback):
                 host_rss_bytes=_resident_bytes(),
             )
         else:
-            held = _held_bytes(self.trainer.model, self.trainer.optimizer)
-            event = Memory(step, host_rss_bytes=_resident_bytes(), tensors_bytes=held)
+            if step <= 2 or not self.held_bytes:  # from then on nothing is added
+                self.held_bytes = _held_bytes(self.trainer.model, self.trainer.optimizer)
+            event = Memory(step, host_rss_bytes=_resident_bytes(), tensors_bytes=self.held_bytes)
         self.job.emit(event)
 
 
