@@ -65,7 +65,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     fixing.add_argument("--fix", action="store_true", help="apply the repairs that keep what rows mean")
     fixing.add_argument("--unsafe-fixes", action="store_true", help="also those that may change or drop rows")
     fixing.add_argument("--diff", action="store_true", help="show what would change, write nothing")
-    fixing.add_argument("--output", metavar="F", type=Path, help="the new file (default: NAME.fixed.jsonl)")
+    fixing.add_argument(
+        "--output", metavar="F", type=Path, help="the new file (default: NAME.fixed.jsonl; of splits: FOLDER.fixed)"
+    )
 
     output = parser.add_argument_group("output")
     output.add_argument("--format", choices=FORMATS, help="default: full, or grouped above 20 findings")
@@ -236,8 +238,8 @@ def _fix(
 ) -> list[dict[str, Any]]:
     from ftui.commands import lint_fixing
 
-    if args.output is not None and len(found) > 1:
-        raise FtuiError("--output is for one file", f"{len(found)} were given", "Fix them one at a time.")
+    if args.output is not None and len({target.data.path for target in found}) > 1:
+        raise FtuiError("--output is for one file or folder", f"{len(found)} were given", "Fix them one at a time.")
     if args.diff:
         lint_fixing.show_diff(found, reports, options, unsafe=args.unsafe_fixes)
         return []

@@ -90,8 +90,13 @@ def eval_beside(target: Target) -> str:
 def _eval_of(parts: Sequence[tuple[Dataset, str, str]]) -> Dataset | None:
     if not any(split in ("train", "") for _, _, split in parts):
         return None
-    held_out = [data for data, _, split in parts if split == "validation"]
-    held_out = held_out or [data for data, _, split in parts if split == "test"]
+    return eval_among([(data, split) for data, _, split in parts])
+
+
+def eval_among(parts: Sequence[tuple[Dataset, str]]) -> Dataset | None:
+    """Of datasets and their splits, the one to evaluate on: all called validation, or else all called test."""
+    held_out = [data for data, split in parts if split == "validation"]
+    held_out = held_out or [data for data, split in parts if split == "test"]
     if not held_out:
         return None
     sources = tuple(source for data in held_out for source in data.sources)
