@@ -13,6 +13,10 @@ class RenderError(Exception):
     """The template refuses a conversation. The text is the template's own, for people; it is data, not ours."""
 
 
+HALF_A_PAIR = "it holds half of a surrogate pair, which no tokenizer can encode (ENC106: `ftui lint --fix` replaces it)"
+"""Why a row cannot be encoded, where the tokenizer will not take its text."""
+
+
 @dataclass(frozen=True)
 class Note:
     """Something about a row that a person should know.

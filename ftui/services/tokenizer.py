@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.core.render import Dialect, RenderError
+from ftui.core.render_dialect import HALF_A_PAIR
 from ftui.errors import FtuiError
 from ftui.services.chat_template import ChatTemplate
 
@@ -86,7 +87,10 @@ class ModelTokenizer:
         return self._tokenizer.id_to_token(token_id) or ""
 
     def _encode(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        try:
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        except TypeError:
+            raise RenderError(HALF_A_PAIR) from None
         return encoding.ids, encoding.offsets
 
     def _id(self, token: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ftui.core.plan import Plan
 from ftui.core.render import Dialect, RenderError
+from ftui.core.render_dialect import HALF_A_PAIR
 from ftui.trainer.failure import TrainerError
 
 
@@ -80,7 +81,10 @@ def dialect_of(tokenizer: Any) -> Dialect:
         return run(messages, tools, False, True, kwargs)
 
     def encode(text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
+        try:
+            made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
+        except TypeError:
+            raise RenderError(HALF_A_PAIR) from None
         return made["input_ids"], made["offset_mapping"]
 
     with_bos = tokenizer("a").input_ids

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ async def ask(*arguments: str, module: str = "ftui", hear: Callable[[str], None]
             return json.loads(output)
     except ValueError:
         pass
-    raise _as_error(complaints.decode("utf-8", "replace"), child.returncode or EXIT_COULD_NOT, arguments[0])
+    raise _as_error(complaints.decode("utf-8", "replace"), child.returncode or EXIT_COULD_NOT, arguments, module)
 
 
 async def _heard(child: asyncio.subprocess.Process, hear: Callable[[str], None]) -> tuple[bytes, bytes]:
@@ -101,7 +102,7 @@ async def listen(*arguments: str, module: str = "ftui") -> AsyncGenerator[dict[s
         complaints.cancel()
         await _kill(child)
     if child.returncode not in (0, 1):
-        raise _as_error(said, child.returncode or EXIT_COULD_NOT, arguments[0])
+        raise _as_error(said, child.returncode or EXIT_COULD_NOT, arguments, module)
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
@@ -137,13 +138,16 @@ async def _kill(child: asyncio.subprocess.Process) -> None:
     await child.wait()
 
 
-def _as_error(complaints: str, code: int, command: str) -> FtuiError:
+def _as_error(complaints: str, code: int, arguments: Sequence[str], module: str) -> FtuiError:
     """The command's last complaint ("ftui: title: message" and a hint below it) as an error of ours."""
     lines = [line for line in complaints.splitlines() if line.strip()]
     starts = [index for index, line in enumerate(lines) if line.startswith("ftui: ")]
     if not starts:
         last = clip(lines[-1], 200) if lines else f"exit code {code}"
-        return FtuiError(f"ftui {command} gave no answer", last, f"Try it by itself: ftui {command} --help")
+        what = f"ftui {arguments[0]}" if module == "ftui" else module.rpartition(".")[2]
+        program = ["ftui"] if module == "ftui" else ["python", "-m", module]
+        command = shlex.join([*program, *arguments, "--json"])
+        return FtuiError(f"{what} gave no answer", last, f"Try it by itself: {clip(command, 200)}")
     first = starts[-1]
     hint = lines[first + 1].strip() if first + 1 < len(lines) else ""
     return FtuiError(lines[first].removeprefix("ftui: "), "", hint)

@@ -42,6 +42,13 @@ async def test_a_refusal_is_given_in_the_commands_own_words(module: Path) -> Non
             pass
 
 
+async def test_a_crash_says_which_command_to_try_by_itself(module: Path) -> None:
+    module.write_text("raise TypeError('no')\n")
+    with pytest.raises(FtuiError, match="asked gave no answer: TypeError: no") as caught:
+        await ask("a file [INST].jsonl", module="asked")
+    assert caught.value.hint == "Try it by itself: python -m asked 'a file [INST].jsonl' --json"
+
+
 async def test_lines_that_are_no_json_are_passed_over(module: Path) -> None:
     module.write_text("print('{\"a\": 1}')\nprint('nonsense')\nprint('[2]')\nprint('{\"b\": 2}')\n")
     assert [record async for record in listen("x", module="asked")] == [{"a": 1}, {"b": 2}]
