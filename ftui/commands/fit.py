@@ -65,6 +65,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("5", "4.48", "4.45"),
         help="the release whose memory habits count (default: 5, with which ftui trains; 4.48 for a full loss)",
     )
+    recipe.add_argument(
+        "--kbit-upcast",
+        choices=("none", "norms", "all"),
+        help="raised to fp32 beside 4-bit weights: all (peft.prepare_model_for_kbit_training), norms (TRL before 1.0)",
+    )
     where = parser.add_argument_group("where")
     where.add_argument("--gpu", metavar="NAME", help='a GPU of the catalogue, say "RTX 4090"')
     where.add_argument("--vram-gib", type=float, metavar="X", help="memory of a GPU of which nothing else is known")
@@ -116,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 def requested(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of FitRequest that the user named. Raises FtuiError for numbers that cannot be."""
     plain = ("method", "task", "seq_len", "micro_batch", "optimizer", "precision", "quant", "loss", "attention")
-    names = (*plain, "lora_rank", "gpus", "sharding", "transformers", "kernels", "accumulates")
+    names = (*plain, "lora_rank", "gpus", "sharding", "transformers", "kernels", "accumulates", "kbit_upcast")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     for name in ("seq_len", "micro_batch", "lora_rank", "gpus", "accumulates"):
         if name in given and given[name] < 1:

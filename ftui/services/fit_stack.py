@@ -21,7 +21,8 @@ def with_stack(given: Mapping[str, Any]) -> dict[str, Any]:
     """Add the fields of FitRequest that describe the training loop to those that the user named, which win."""
     if is_plain_loop(given):
         adapters = {} if given.get("method") == "full" else {"adapter_dtype": "fp32"}
-        return {**PLAIN_LOOP, **adapters, **given}
+        # The kernels that work in place come with trainers that let go of the output.
+        return {**PLAIN_LOOP, **adapters, "logits_held": given["loss"] == "full", **given}
     # Online training generates outside of autocast, and needs the casts of LoRA's inputs that ftui else leaves out.
     found = {**TRAINER, "lora_casts": given.get("task") in ONLINE, **given}
     if one_micro_batch(given):

@@ -120,8 +120,8 @@ def arguments(row: dict[str, str], stack: bool) -> list[str]:
     plain = (
         ("--seq-len", row["seq_len"]), ("--micro-batch", row["micro_batch"]), ("--task", row["task"].lower()),
         ("--grad-checkpointing", row["grad_ckpt"][:3].strip(" (+")), ("--attention", _attention(row["attn_impl"])),
-        ("--optimizer", _optimizer(row["optimizer"])), ("--precision", _precision(row)), ("--quant", _quant(row)),
-        ("--loss", _loss(row["fused_loss"], stack)),
+        ("--optimizer", _optimizer(row["optimizer"])), ("--precision", _precision(row)),
+        ("--quant", _quant(row, stack)), ("--loss", _loss(row["fused_loss"], stack)),
     )  # fmt: skip
     for flag, value in plain:
         argv += [flag, value] if value else []
@@ -215,12 +215,16 @@ def _precision(row: dict[str, str]) -> str:
     return low and (low if pure and low == "bf16" else f"{low}-mixed")
 
 
-def _quant(row: dict[str, str]) -> str:
+def _quant(row: dict[str, str], stack: bool) -> str:
     name = row["quant"].lower()
     if row["technique"] != "qlora" or not name:
         return ""
     if "int8" in name:
         return "int8"
+    if stack and "gptq" in name:
+        return "gptq"
+    if stack and "fms" in row["framework"]:
+        return "nf4-dq"
     if name.startswith("nf4-dq"):
         return "nf4-dq"
     return "nf4"
@@ -231,6 +235,8 @@ def _loss(name: str, stack: bool) -> str:
         return "fused"
     if "chunked" in name:
         return "chunked"
+    if stack and "triton" in name:
+        return "inplace"
     return "full" if name == "no" or "triton" in name else ""
 
 
@@ -246,7 +252,8 @@ def _targets(names: str) -> str:
 
 def _stack(row: dict[str, str]) -> list[str]:
     found = re.search(r"transformers (4\.4[58])", row["notes"])
-    return ["--transformers", found.group(1)] if found else []
+    flags = ["--transformers", found.group(1)] if found else []
+    return [*flags, "--kbit-upcast", "norms"] if "baseline-peft-bnb" in row["framework"] else flags
 
 
 def device_bytes(row: dict[str, str]) -> float | None:

@@ -16,6 +16,7 @@ from ftui.core.catalog.gpus import Gpu, gpu_named
 from ftui.core.catalog.models import find_model
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.shapes import ModelShape, shape_from_config
+from ftui.services.fit_stack import with_stack
 
 CSV = Path(__file__).resolve().parents[2].parent / "shared" / "vram" / "measured.csv"
 
@@ -117,7 +118,7 @@ def _row(raw: dict[str, str]) -> Row | None:
         shape=shape,
         gpu=_gpu(raw["gpu"]),
         request=FitRequest(**fields),
-        flags=FitRequest(**_flags(fields, raw)),
+        flags=FitRequest(**with_stack(_flags(fields))),
         measured_bytes=None if reserved else value,
         device_bytes=value if reserved else _device(raw["notes"]),
         column=_column(source, fields),
@@ -262,8 +263,8 @@ CONTRACT = ("method", "seq_len", "micro_batch", "grad_checkpointing", "optimizer
 """Fields that the command contract has flags for."""
 
 
-def _flags(fields: dict[str, Any], raw: dict[str, str]) -> dict[str, Any]:
-    flags = {name: value for name, value in fields.items() if name in CONTRACT}
+def _flags(fields: dict[str, Any]) -> dict[str, Any]:
+    flags = {"loss": "full", **{name: value for name, value in fields.items() if name in CONTRACT}}
     if flags.get("loss") == "inplace":
         flags["loss"] = "full"
     if flags.get("precision") == "fp16":

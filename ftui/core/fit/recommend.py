@@ -132,22 +132,14 @@ class _Search:
         return None if checked.verdict.answer == "no" else checked
 
     def settings(self, tier: FitRequest) -> Iterator[Candidate]:
-        """Micro-batch x checkpointing x loss, as far as they fit by a quick count."""
+        """Micro-batch x checkpointing, as far as they fit by a quick count. The loss is what the trainer computes."""
+        smallest = _smallest(tier)
         for checkpointing in (False, True):
-            for loss in ("full", "chunked"):
-                for micro_batch in MICRO_BATCHES:
-                    candidate = self.candidate(
-                        replace(
-                            tier,
-                            grad_checkpointing=checkpointing,
-                            loss=loss,
-                            logits_held=False,
-                            micro_batch=micro_batch,
-                        )
-                    )
-                    if candidate.verdict.answer != "fits":
-                        break
-                    yield candidate
+            for micro_batch in MICRO_BATCHES:
+                candidate = self.candidate(replace(smallest, grad_checkpointing=checkpointing, micro_batch=micro_batch))
+                if candidate.verdict.answer != "fits":
+                    break
+                yield candidate
 
     def rank(self, candidate: Candidate, fastest: float) -> tuple[bool, int, float]:
         """Fast enough with the smallest batch first; then simply the fastest."""
