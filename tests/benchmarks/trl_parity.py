@@ -8,8 +8,8 @@ same machine. The bare script is what a TRL user would write. A turn lasts from 
 later one, so whatever lies between steps counts.
 
 Prints the largest difference between the two loss curves, and the median of the pairs' ratios with its 95 % interval
-(bootstrap over pairs): by CPU time and by the clock. Exit code 1 where losses differ by more than 1e-5 or ftui is surely
-slower than 0.98 of the bare script.
+(bootstrap over pairs): by CPU time and by the clock. Exit code 1 where losses differ by more than 1e-5 or ftui is
+surely slower than 0.98 of the bare script.
 """
 
 from __future__ import annotations
