@@ -21,6 +21,7 @@ AttentionImpl = Literal["sdpa", "flash", "eager"]
 Sharding = Literal["none", "ddp", "fsdp", "zero2", "zero3"]
 Kernels = Literal["torch", "liger", "unsloth"]
 Transformers = Literal["5", "4.48", "4.45"]
+KbitUpcast = Literal["", "none", "norms", "all"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": get_args(Method),
@@ -33,6 +34,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "sharding": get_args(Sharding),
     "kernels": get_args(Kernels),
     "transformers": get_args(Transformers),
+    "kbit_upcast": get_args(KbitUpcast),
 }
 """Field name -> the values it takes, for argument parsers and pickers."""
 
@@ -71,7 +73,7 @@ class FitRequest:
     """torch.compile: counted like fused kernels."""
     gptq_group: int = 128
     """Weights of one row that share a scale in GPTQ; 0: the whole row does."""
-    kbit_upcast: Literal["", "none", "norms", "all"] = ""
+    kbit_upcast: KbitUpcast = ""
     """What is raised to fp32 beside quantised weights: "all" is peft.prepare_model_for_kbit_training, "norms" is TRL
     before 1.0. Empty: all in fp16 on a GPU without bf16 (and then no autocast), else none."""
     frozen_dtype: Literal["", "bf16", "fp16", "fp32"] = ""
