@@ -14,6 +14,8 @@ from ftui.errors import FtuiError
 from ftui.services.paths import make_private, runs_folder
 from ftui.services.runs import Run, State, read_state, write_state
 
+LOCK_PATIENCE_SECONDS = 10.0
+
 
 def create_run(plan: Plan, folder: Path | None = None) -> Run:
     """Make the directory of a new run, with its plan and the state `queued`. Raises FtuiError."""
@@ -62,11 +64,16 @@ def remove_run(run: Run) -> None:
     # Rename first: a removal that is cut off must not leave something that still looks like a run.
     doomed = run.path.with_name(f".removing-{run.name}")
     try:
-        # Held by the supervisor of a run that somebody else resumes at this moment.
-        with FileLock(run.path / "lock", timeout=0, mode=0o600):
+        # Held by a supervisor: one that has said the last word and is about to leave, or one that somebody else has
+        # just started to resume the run.
+        with FileLock(run.path / "lock", timeout=LOCK_PATIENCE_SECONDS, mode=0o600):
+            if read_state(run).live:
+                raise Timeout(str(run.path / "lock"))
             run.path.rename(doomed)
             shutil.rmtree(doomed)
     except Timeout:
-        raise FtuiError("The run is alive", f"{run.name} is just being resumed", f"ftui runs stop {run.name}") from None
+        raise FtuiError(
+            "The run is alive", f"{run.name} has a supervisor at work", f"Look at it: ftui watch {run.name}"
+        ) from None
     except OSError as error:
         raise FtuiError("The run cannot be removed", f"{error.filename or run.path}: {error.strerror}") from None

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ from filelock import FileLock
 from supervisor_kit import attempts, make_run, steps, supervise, wait_until
 
 from ftui.errors import FtuiError
-from ftui.services import adoption
+from ftui.services import adoption, run_folders
 from ftui.services.adoption import adopt_orphans
 from ftui.services.launch import resume_run
 from ftui.services.process import identify, is_alive, processes_with, short_id
@@ -241,12 +242,17 @@ def test_a_trainer_that_nobody_knows_of_gets_no_second_one_beside_it() -> None:
     wait_until(lambda: read_state(run).status == "finished")
 
 
-def test_a_run_that_is_being_resumed_is_not_removed() -> None:
+def test_a_run_that_is_being_resumed_is_not_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(["ok"])
     supervise(run).wait(60)
-    with FileLock(run.path / "lock"), pytest.raises(FtuiError, match="being resumed"):
+    monkeypatch.setattr(run_folders, "LOCK_PATIENCE_SECONDS", 0.2)
+    with FileLock(run.path / "lock"), pytest.raises(FtuiError, match="a supervisor at work"):
         remove_run(run)
+    monkeypatch.undo()
     assert (run.path / "plan.yaml").is_file()
+    leaving = FileLock(run.path / "lock", thread_local=False)  # a supervisor that has said its last word
+    leaving.acquire()
+    threading.Timer(1.0, leaving.release).start()
     remove_run(run)
     assert not run.path.exists()
     assert supervise(run).wait(60) == 2
