@@ -119,12 +119,12 @@ class Sketches:
         count = len(self)
         slots = [array("q", [-1]) * count for _ in range(_SLOTS)]
         for band in self.bands:
+            if len(set(band)) == count - max(0, band.count(0) - 1):
+                continue  # no value stands twice, as in most bands of clean data
             seen: set[int] = set()
             again = {value for value in band if value in seen or seen.add(value)}  # type: ignore[func-returns-value]
             again.discard(0)
             del seen
-            if not again:
-                continue
             first: dict[int, int] = {}
             last: dict[int, int] = {}
             for text, value in enumerate(band):

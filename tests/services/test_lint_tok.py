@@ -178,6 +178,12 @@ def test_stretches_of_a_file_add_up(models: Any) -> None:
     assert whole.take_findings() == first.take_findings() != []
 
 
+def test_half_a_surrogate_pair_does_not_keep_the_other_rows_from_being_looked_at(models: Any) -> None:
+    data = [conversation("Half?", "a \ud83d pair"), conversation("And this?", "word " * 600)]
+    found = check_rows(data, Context(tokenizer=models("chatml"), max_length_tokens=64))
+    assert [finding.row for finding in found if finding.code == "TOK502"] == [1]
+
+
 def test_without_a_tokenizer_only_the_space_rule_runs() -> None:
     assert {f.code for f in check_rows([json.loads(RULES["TOK519"].bad)]) if f.code.startswith("TOK")} == {"TOK519"}
     assert not [f for f in check_rows([json.loads(chat("a" * 10_000, "b"))]) if f.code.startswith("TOK")]
