@@ -53,7 +53,11 @@ def import_plan(path: Path, tool: str | None, out: Path | None, *, overwrite: bo
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise FtuiError("The file is not YAML", f"{path}: {clip(str(error), 120)}") from None
     if not isinstance(data, dict):
-        raise FtuiError("Not a configuration", f"{path} holds no keys")
+        raise FtuiError(
+            "Not a configuration",
+            f"{path} holds no keys",
+            "Give the YAML or JSON that TRL, Axolotl or LLaMA-Factory trains from.",
+        )
     made = from_tool(data, tool or guess_tool(data))
     _say_left_out(made.left_out)
     text = dump_plan(from_mapping(made.data))

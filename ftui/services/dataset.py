@@ -11,6 +11,7 @@ Nothing here loads a tokenizer, imports torch, or runs code that came with the d
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import sys
 import tempfile
@@ -131,14 +132,23 @@ def open_dataset(
     return Dataset(name, tuple(source for source in found if source), report, Tally(), mapping, task)
 
 
+_EMPTY = "Was it written to its end? Write it again, or name another file; rows are JSONL, JSON, CSV or Parquet."
+_WITHOUT_DATA = {
+    "FIL001": "Is the path right? It is taken from the current folder.",
+    "FIL002": _EMPTY,
+    "FIL003": _EMPTY,
+}
+"""What to do about a dataset in which there is nothing, by the rule that says so."""
+
+
 def readable_dataset(path: str | Path, *, mapping: Mapping[str, str] | None = None, task: str = "") -> Dataset:
     """As `open_dataset`, for commands that need the rows: FtuiError when there is nothing to read."""
     data = open_dataset(path, mapping=mapping, task=task)
     if not data.sources:
         first = next((f for f in data.findings if f.severity == Severity.ERROR), None)
         why = first.message if first else "no data file was found"
-        absent = first is not None and first.code == "FIL001"
-        hint = "Is the path right? It is taken from the current folder." if absent else "Look at it: ftui lint FILE"
+        look = f"Look at it: ftui lint {shlex.quote(str(path))}"
+        hint = _WITHOUT_DATA.get(first.code, look) if first is not None else look
         raise FtuiError("The dataset cannot be read", f"{path}: {why}", hint)
     return data
 

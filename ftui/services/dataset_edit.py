@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Any
 
@@ -245,7 +246,7 @@ def mix_datasets(
                 spool.write(line)
             if number == 0:
                 if not keyed:
-                    raise FtuiError("No usable rows", main.path, "Why: ftui lint FILE", EXIT_NO)
+                    raise FtuiError("No usable rows", main.path, f"Why: ftui lint {quote(str(main.path))}", EXIT_NO)
                 whole = len(keyed) / (1 - sum(other_share for _, other_share in others))
             keyed.sort()
             taken = keyed if number == 0 else keyed[: round(share * whole)]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ftui.core.conversations import RowError
@@ -83,7 +84,7 @@ def prepare_run_data(
             raise FtuiError(
                 "No row of the training data can be used",
                 f"{train_path}: {_reasons(manifest)}",
-                "Look at it: ftui lint FILE",
+                f"Look at it: ftui lint {quote(str(train_path))}",
                 EXIT_NO,
             )
         held_out: set[int] = set()

@@ -20,6 +20,7 @@ from ftui.services.paths import home, hub_cache, hub_offline, sample_data
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 MAX_CONFIG_BYTES = 5_000_000
+_FETCH_AGAIN = "Fetch the file again, or name the model by its folder, catalogue id or hub id."
 TINY = "tiny"
 """The name of the model that ships with ftui."""
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -151,9 +152,9 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise FtuiError("The config cannot be read", f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise FtuiError("The config is not JSON", f"{path}: {error}") from None
+        raise FtuiError("The config is not JSON", f"{path}: {error}", _FETCH_AGAIN) from None
     if not isinstance(config, dict):
-        raise FtuiError("This is no model config", f"{path} must hold one JSON object")
+        raise FtuiError("This is no model config", f"{path} must hold one JSON object", _FETCH_AGAIN)
     return config
 
 

@@ -50,7 +50,9 @@ def parse_plan(text: str, source: str = "plan") -> Plan:
         raise FtuiError("The plan is not YAML", f"{source}: {clip(str(error), 120)}") from None
     if not isinstance(data, dict):
         raise FtuiError(
-            "Not a plan", f"{source} holds no sections", "A plan has sections: model, data, method, train..."
+            "Not a plan",
+            f"{source} holds no sections",
+            "Make one: ftui plan new --model MODEL --data FILE -o plan.yaml",
         )
     try:
         plan = plans.from_mapping(data)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
+from shlex import quote
 from typing import Any
 
 from ftui.core.conversations import content_text
@@ -106,7 +107,9 @@ def data_facts(
             answers.append(answer)
             kinds[_kind(row.data)] += 1
     if not rows:
-        raise FtuiError("No usable rows", f"{train} holds none that can be trained on", f"Why: ftui lint {train}")
+        raise FtuiError(
+            "No usable rows", f"{train} holds none that can be trained on", f"Why: ftui lint {quote(train)}"
+        )
     whole.sort()
     answers.sort()
     return DataFacts(
