@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
             good &= row.good
         if "price" in asked.only:
             for one_core in (False, True):
-                price = price_of_supervision(stage, pairs=16, slice_seconds=2.0, one_core=one_core)
+                price = price_of_supervision(stage, pairs=40, slice_seconds=1.0, one_core=one_core)
                 print(
                     f"\nsupervision{', on one core with the trainer' if one_core else ''}: {price.line()}", flush=True
                 )

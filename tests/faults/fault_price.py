@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import signal
@@ -30,10 +31,12 @@ class Price:
 
     def line(self) -> str:
         """The finding in words."""
-        low, middle, high = statistics.quantiles(self.throughput, n=4)
+        ordered, count = sorted(self.throughput), len(self.throughput)
+        beyond = max(0, int((count - 1.96 * math.sqrt(count)) / 2))  # of a median's interval, by the sign test
+        low, high = ordered[beyond], ordered[-1 - beyond]
         return (
-            f"{middle:.4f} of the throughput without it (quartiles {low:.4f} to {high:.4f}, {len(self.throughput)} "
-            f"pairs of slices), {self.core_share:.2%} of a core, {self.rss_mib:.0f} MiB"
+            f"{statistics.median(ordered):.3f} of the throughput without it (95 % interval {low:.3f} to {high:.3f}, "
+            f"{count} pairs of slices), {self.core_share:.2%} of a core, {self.rss_mib:.0f} MiB"
         )
 
 
