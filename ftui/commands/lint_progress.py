@@ -1,7 +1,8 @@
-"""One line on stderr while a long file is checked: share, rows, rate, time left."""
+"""One line on stderr while a long file is checked: share, rows, rate, time left; then how far rows are compared."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -32,13 +33,19 @@ class ProgressLine:
         if not self.enabled or now - self._began < AFTER_SECONDS or now - self._last < EVERY_SECONDS:
             return
         self._last = now
+        columns = shutil.get_terminal_size().columns
+        sys.stderr.write(f"\r\x1b[K{clip(self._words(progress, now), max(20, columns - 1))}")
+        sys.stderr.flush()
+        self._shown = True
+
+    def _words(self, progress: Progress, now: float) -> str:
+        name = clip(progress.path, 40)
+        if progress.compared is not None:
+            return f"{name}  {progress.rows:,} rows read, comparing those that look alike: {progress.compared:.0%}"
         elapsed = now - self._began
         done = min(1.0, progress.done_bytes / progress.total_bytes) if progress.total_bytes else 0.0
         left = f", {duration(elapsed / done - elapsed)} left" if done > 0.02 else ""
-        text = f"{clip(progress.path, 40)}  {done:4.0%}  {progress.rows:,} rows, {progress.rows / elapsed:,.0f}/s{left}"
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
-        self._shown = True
+        return f"{name}  {done:4.0%}  {progress.rows:,} rows, {progress.rows / elapsed:,.0f}/s{left}"
 
     def clear(self) -> None:
         """Take the line away."""

@@ -37,12 +37,14 @@ LIMITS = {"openai": (512 << 20, 0), "together": (int(50.1 * (1 << 30)), 0), "mis
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a file is: for a bar with rate and ETA."""
+    """How far a file is: for a bar with rate and ETA. compared: once all is read, the share of the rows that were
+    compared with each other, 0 to 1; before that None."""
 
     path: str
     done_bytes: int
     total_bytes: int
     rows: int
+    compared: float | None = None
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,9 @@ class _Run:
         _limits(target, whole.tally.readable, self.options.context.trainer, checker.report)
         if self.how.near:
             whole.sketches.pad_to(whole.tally.records)
-            report_near_duplicates(checker.report, whole, target, checker, evaluated, self.options)
+            report_near_duplicates(
+                checker.report, whole, target, checker, evaluated, self.options, lambda share: self._say(compared=share)
+            )
         if self.options.benchmarks:
             report_contamination(checker.report, target, self.options)
         if self.baseline is not None and self.baseline.sha256 != self.digest.hexdigest():
@@ -258,9 +262,9 @@ class _Run:
         self._said.add(key)
         return True
 
-    def _say(self, rows: int | None = None) -> None:
+    def _say(self, rows: int | None = None, compared: float | None = None) -> None:
         count = self.whole.tally.records if rows is None else rows
-        self.progress(Progress(self.target.name, self._done_bytes, self.target.data.size_bytes, count))
+        self.progress(Progress(self.target.name, self._done_bytes, self.target.data.size_bytes, count, compared))
 
 
 def _how(target: Target, options: LintOptions, expected: Format | None) -> How:

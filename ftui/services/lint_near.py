@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -29,9 +29,18 @@ _WORD = re.compile(r"\w+")
 
 
 def report_near_duplicates(
-    report: Reporter, whole: Checked, target: Target, checker: Checker, evaluated: Checked | None, options: LintOptions
+    report: Reporter,
+    whole: Checked,
+    target: Target,
+    checker: Checker,
+    evaluated: Checked | None,
+    options: LintOptions,
+    hear: Callable[[float], None] = lambda _: None,
 ) -> None:
-    """Report DUP702 and DUP706. The eval split's sketches are put behind those of the training rows."""
+    """Report DUP702 and DUP706. The eval split's sketches are put behind those of the training rows.
+
+    hear: is told about what share of the work is done, 0 to 1.
+    """
     train_rows = whole.tally.records
     sketches = whole.sketches
     totals = checker.state["DUP"]
@@ -40,7 +49,7 @@ def report_near_duplicates(
     if evaluated is not None and not target.held_out:
         sketches.extend(evaluated.sketches)
         known = _leaked_already(totals, evaluated.state["DUP"])
-    slots = sketches.candidates(exact | {train_rows + row for row in known})
+    slots = sketches.candidates(exact | {train_rows + row for row in known}, lambda share: hear(share / 2))
     if all(place < 0 for place in slots[0]):
         return
     threshold = options.context.threshold("DUP702.similarity", SIMILARITY)
@@ -49,6 +58,7 @@ def report_near_duplicates(
 
     def texts(wanted: Container[int]) -> Iterator[tuple[int, str]]:
         for number, text in _texts(target.data, whole.tally, wanted, 0, options):
+            hear(0.5 + number / train_rows / 2)
             yield number, text.removeprefix(shared)
         if target.eval_data is not None and evaluated is not None:
             for number, text in _texts(target.eval_data, evaluated.tally, wanted, train_rows, options):

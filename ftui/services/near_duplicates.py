@@ -113,12 +113,16 @@ class Sketches:
         for mine, theirs in zip(self.bands, later.bands, strict=True):
             mine.extend(theirs)
 
-    def candidates(self, skip: Container[int] = ()) -> list[array[int]]:
-        """For each text up to four earlier texts that may resemble it (-1: none); `skip` takes part in nothing."""
+    def candidates(self, skip: Container[int] = (), hear: Callable[[float], None] = lambda _: None) -> list[array[int]]:
+        """For each text up to four earlier texts that may resemble it (-1: none); `skip` takes part in nothing.
+
+        hear: is told the share that is done, 0 to 1.
+        """
         self.flush()
         count = len(self)
         slots = [array("q", [-1]) * count for _ in range(_SLOTS)]
-        for band in self.bands:
+        for number, band in enumerate(self.bands):
+            hear(number / BANDS)
             if len(set(band)) == count - max(0, band.count(0) - 1):
                 continue  # no value stands twice, as in most bands of clean data
             seen: set[int] = set()

@@ -59,6 +59,9 @@ def test_stretches_add_up_to_the_whole(dirty: Path, monkeypatch: pytest.MonkeyPa
     assert everything(together) == everything(alone)
     assert not together.failures
     assert len(said) > 10 and said[-1].done_bytes == dirty.stat().st_size
+    compared = [progress.compared for progress in said if progress.compared is not None]
+    assert len(compared) >= 8 and compared == sorted(compared) and 0 <= compared[0] <= compared[-1] <= 1
+    assert [progress.compared for progress in said[: -len(compared)]] == [None] * (len(said) - len(compared))
     wanted = {"JSN201", "JSN206", "JSN212", "JSN213", "ENC106", "ENC104", "ENC107", "FIL011", "DUP701", "MSG406"}
     assert wanted <= set(alone.findings.summary)
 
