@@ -61,6 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument("--gpus", type=int, metavar="N", help="GPUs that share the work (default 1)")
     recipe.add_argument("--sharding", choices=("none", "ddp", "fsdp", "zero2", "zero3"))
     recipe.add_argument(
+        "--cpu-offload", action="store_true", default=None, help="FSDP and ZeRO keep weights and states in host memory"
+    )
+    recipe.add_argument(
         "--transformers",
         choices=("5", "4.48", "4.45"),
         help="the release whose memory habits count (default: 5, with which ftui trains; 4.48 for a full loss)",
@@ -121,7 +124,17 @@ def run(args: argparse.Namespace) -> int:
 def requested(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of FitRequest that the user named. Raises FtuiError for numbers that cannot be."""
     plain = ("method", "task", "seq_len", "micro_batch", "optimizer", "precision", "quant", "loss", "attention")
-    names = (*plain, "lora_rank", "gpus", "sharding", "transformers", "kernels", "accumulates", "kbit_upcast")
+    names = (
+        *plain,
+        "lora_rank",
+        "gpus",
+        "sharding",
+        "transformers",
+        "kernels",
+        "accumulates",
+        "kbit_upcast",
+        "cpu_offload",
+    )
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     for name in ("seq_len", "micro_batch", "lora_rank", "gpus", "accumulates"):
         if name in given and given[name] < 1:

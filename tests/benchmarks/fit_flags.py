@@ -118,7 +118,7 @@ def arguments(row: dict[str, str], stack: bool) -> list[str]:
     argv = [row["model"], "--method", row["technique"], "--json", "--offline"]
     argv += ["--gpu", row["gpu"]] if _known(row["gpu"]) else ["--vram-gib", "80"]
     plain = (
-        ("--seq-len", row["seq_len"]), ("--micro-batch", row["micro_batch"]), ("--task", row["task"].lower()),
+        ("--seq-len", _length(row)), ("--micro-batch", row["micro_batch"]), ("--task", row["task"].lower()),
         ("--grad-checkpointing", row["grad_ckpt"][:3].strip(" (+")), ("--attention", _attention(row["attn_impl"])),
         ("--optimizer", _optimizer(row["optimizer"])), ("--precision", _precision(row)),
         ("--quant", _quant(row, stack)), ("--loss", _loss(row["fused_loss"], stack)),
@@ -131,6 +131,7 @@ def arguments(row: dict[str, str], stack: bool) -> list[str]:
         argv += ["--lora-targets", targets] if targets else []
     if int(row["n_gpus"]) > 1:
         argv += ["--gpus", row["n_gpus"], "--sharding", "fsdp" if "FSDP" in row["parallel"] else "ddp"]
+    argv += ["--cpu-offload"] if "CPU offload" in row["parallel"] else []
     return argv + (_stack(row) if stack else [])
 
 
@@ -193,6 +194,16 @@ def _known(name: str) -> bool:
     return bool(name) and "unstated" not in name
 
 
+def _length(row: dict[str, str]) -> str:
+    """fms divides tokens a second by rows a second and by GPUs: of several GPUs the column is a share of the length,
+    which the same script's rows of one GPU give in full."""
+    found = re.search(r"tokens/sample (\d+)", row["notes"])
+    if found is None or row["n_gpus"] == "1":
+        return row["seq_len"]
+    length = int(found.group(1)) * int(row["n_gpus"])
+    return str(min((1024, 2048, 4096, 8192), key=lambda known: abs(known - length)))
+
+
 def _attention(name: str) -> str:
     name = name.lower()
     if "fa2" in name or ("flash" in name and "no flash" not in name):
@@ -211,7 +222,8 @@ def _precision(row: dict[str, str]) -> str:
     """A full fine-tune that says bf16 autocast was of bf16 weights: that is `bf16`."""
     words = f"{row['mixed_precision']} {row['base_dtype']}".lower()
     low = "fp16" if "fp16" in words or "float16" in words.split() else "bf16" if "bf" in words else ""
-    pure = "pure" in words or "true" in words or row["technique"] == "full"
+    # FSDP raises trained weights to fp32 under autocast (accelerate); on one GPU they stay as they were loaded.
+    pure = "pure" in words or "true" in words or (row["technique"] == "full" and row["n_gpus"] == "1")
     return low and (low if pure and low == "bf16" else f"{low}-mixed")
 
 

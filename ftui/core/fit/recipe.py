@@ -149,8 +149,8 @@ def adapter_dtype(request: FitRequest) -> str:
 def kbit_upcast(request: FitRequest, gpu: Gpu | None = None) -> str:
     """What is raised to fp32 beside quantised weights. Unless the request says: everything in fp16 on a GPU without
     bf16, where a residual stream in fp16 could overflow (peft.prepare_model_for_kbit_training); else nothing."""
-    if quantisation(request) in ("none", "gptq"):
-        return "none"
+    if quantisation(request) in ("none", "gptq") or request.sharding in ("fsdp", "zero3"):
+        return "none"  # what is gathered is gathered in the dtype of the arithmetic
     if request.kbit_upcast:
         return request.kbit_upcast
     return "all" if request.precision.startswith("fp16") and (gpu is None or not gpu.bf16) else "none"
