@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_runs import append, empty_run, make_run, trainer_events
-from screens_kit import settle, shown_text, watch_app
+from screens_kit import last_notice, settle, shown_text, watch_app
 from textual.color import Color
 from textual.widgets import Input
 
 from ftui.core.events import Alert, Phase
-from ftui.services.runs import State, write_state
+from ftui.errors import FtuiError
+from ftui.services.runs import State, recorded_state, write_state
 from ftui.tui.screens.confirm import AskDialog
 from ftui.tui.screens.help import HelpDialog
 from ftui.tui.screens.train import TrainScreen
@@ -344,3 +346,37 @@ async def test_a_run_that_is_over_offers_its_result_and_nothing_to_stop(tmp_path
         await pilot.press("s", "p")
         await pilot.pause()
         assert isinstance(app.screen, TrainScreen) and not list(run.requests.glob("*"))
+
+
+async def test_a_run_that_stands_still_is_resumed_with_the_key_that_paused_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path, status="paused")
+    asked: list[tuple[str, ...]] = []
+
+    async def ask(*arguments: str) -> dict[str, str]:
+        asked.append(arguments)
+        if len(asked) == 1:
+            raise FtuiError("The run's inputs have changed", "rows.jsonl", "Start a new run.")
+        write_state(run, replace(recorded_state(run), status="running", attempt=2))
+        return {"run": run.name}
+
+    monkeypatch.setattr("ftui.tui.screens.train.ask", ask)
+    app = watch_app(run.path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        assert ("p", "Resume") in app.screen.query_one(KeyBar).keys
+        await pilot.press("p")
+        await settle(pilot)
+        assert "inputs have changed" in last_notice(app) and "Start a new run." in last_notice(app)
+        await pilot.press("p")
+        await settle(pilot)
+        assert asked == [("runs", "resume", str(run.path))] * 2
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if "Resume" not in dict(app.screen.query_one(KeyBar).keys).values():
+                break
+        assert "Stop" in dict(app.screen.query_one(KeyBar).keys).values()
+        await pilot.press("p")
+        await settle(pilot)
+        assert [file.stem for file in run.requests.iterdir()] == ["pause"]

@@ -15,6 +15,7 @@ from ftui.errors import FtuiError
 from ftui.services.run_requests import request
 from ftui.services.runs import Run
 from ftui.tui import run_words
+from ftui.tui.ask import ask
 from ftui.tui.run_feed import RunFeed
 from ftui.tui.run_view import SMOOTHINGS, RunView
 from ftui.tui.screens.base import FtuiScreen
@@ -27,6 +28,8 @@ TICK_SECONDS = 0.5
 SLICE_SECONDS = 0.03
 """Reading a long run goes on in slices of this, so that a key press is answered between two of them."""
 _LINGER_SECONDS = 1.5
+RESUMABLE = ("paused", "stopped", "interrupted", "failed")
+"""Statuses of runs that can go on from their last checkpoint."""
 
 
 class TrainScreen(FtuiScreen[str]):
@@ -38,6 +41,7 @@ class TrainScreen(FtuiScreen[str]):
         Binding("question_mark", "app.help", "Help", key_display="?", id="train.help"),
         Binding("q", "leave", "Leave", id="train.leave", tooltip="The run goes on without this window"),
         Binding("i", "result", "Result", id="train.result", tooltip="Verdict, rows, chat, export"),
+        Binding("p", "resume", "Resume", id="train.resume", tooltip="From its last checkpoint"),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Saves a checkpoint first"),
         Binding("f", "full", "Full screen", id="train.full", tooltip="The pane that has the focus"),
         Binding("space", "freeze", "Freeze", id="train.freeze", tooltip="Hold the picture; the run goes on"),
@@ -46,7 +50,7 @@ class TrainScreen(FtuiScreen[str]):
         Binding("c", "copy", "Copy the pane", show=False, id="train.copy"),
         Binding("o", "overlay", "Lay another run over", show=False, id="train.overlay"),
         Binding("slash", "search", "Search the log", show=False, key_display="/", id="train.search"),
-        Binding("p", "pause", "Pause the run", show=False, id="train.pause", tooltip="Frees the GPU; resume later"),
+        Binding("p", "pause", "Pause the run", show=False, id="train.pause", tooltip="Frees the GPU; p resumes it"),
         Binding("escape", "back", "Back", show=False, id="train.back"),
         *(
             Binding(str(n), f"pane({n})", title, show=False, id=f"train.pane{n}")
@@ -193,6 +197,8 @@ class TrainScreen(FtuiScreen[str]):
                 return self.feed.live or self.frozen
             case "result":
                 return not self.feed.live
+            case "resume":
+                return self.feed.state.status in RESUMABLE and not self.feed.live and not self.feed.gone
         return True
 
     def _focused_pane(self) -> Pane | None:
@@ -266,6 +272,18 @@ class TrainScreen(FtuiScreen[str]):
 
     def action_pause(self) -> None:
         self._ask("pause")
+
+    @work(exclusive=True, group="resume")
+    async def action_resume(self) -> None:
+        self.say("Resuming: checking the run's inputs ...")
+        try:
+            await ask("runs", "resume", str(self.feed.run.path))
+        except FtuiError as error:
+            self.say(f"{error} {error.hint}".strip(), severity="error")
+            return
+        self.feed.look(force=True)
+        self.refresh_bindings()
+        self._paint_all()
 
     def _ask(self, what: str) -> None:
         try:
