@@ -58,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument("--attention", choices=("sdpa", "flash", "eager"))
     recipe.add_argument("--lora-rank", type=int, metavar="N")
     recipe.add_argument("--lora-targets", metavar="all-linear|NAME,NAME")
+    recipe.add_argument("--modules-to-save", metavar="NAME,NAME", help="trained in full: embed_tokens, lm_head")
     recipe.add_argument("--gpus", type=int, metavar="N", help="GPUs that share the work (default 1)")
     recipe.add_argument("--sharding", choices=("none", "ddp", "fsdp", "zero2", "zero3"))
     recipe.add_argument(
@@ -148,8 +149,9 @@ def requested(args: argparse.Namespace) -> dict[str, Any]:
             raise FtuiError(f"--{name.replace('_', '-')} {value} is not possible", "it is a number above 0")
     if args.grad_checkpointing is not None:
         given["grad_checkpointing"] = ON_OFF[args.grad_checkpointing]
-    if args.lora_targets is not None:
-        given["lora_targets"] = tuple(name.strip() for name in args.lora_targets.split(",") if name.strip())
+    for name in ("lora_targets", "modules_to_save"):
+        if getattr(args, name) is not None:
+            given[name] = tuple(part.strip() for part in getattr(args, name).split(",") if part.strip())
     if given.get("gpus", 1) > 1 and given.get("sharding", "none") == "none":
         given["sharding"] = "fsdp"
     if given.get("method") == "full" and given.get("quant", "none") != "none":

@@ -26,6 +26,9 @@ STRETCH = 32
 SEARCHED = ("micro_batch", "grad_checkpointing", "optimizer", "precision", "quant", "loss")
 """Fields that the recommendation chooses: when one of them is given, only the way of tuning is left to choose."""
 
+SAVED_MODULES = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings")
+"""Names that models have for embedding and head: what LoRA can train in full beside its adapters."""
+
 
 class FitAnswer(NamedTuple):
     """Everything that `ftui fit` says."""
@@ -67,6 +70,7 @@ def _answer(
         given["seq_len"] = min(DEFAULT_SEQ_LEN, shape.max_positions or DEFAULT_SEQ_LEN)
     _refuse_length(shape, given["seq_len"])
     _refuse_targets(shape, given.get("lora_targets", ()))
+    _refuse_saved(given.get("modules_to_save", ()))
     if target.is_cpu:
         return _on_cpu(shape, target, given)
     if "method" in given:
@@ -97,6 +101,16 @@ def _refuse_targets(shape: ModelShape, targets: Sequence[str]) -> None:
             "No module of the model is called so",
             f"--lora-targets {', '.join(targets)}",
             f"Its matrices are {', '.join(sorted(names))}.",
+        )
+
+
+def _refuse_saved(modules: Sequence[str]) -> None:
+    unknown = [name for name in modules if name not in SAVED_MODULES]
+    if unknown:
+        raise FtuiError(
+            "Only embedding and head are counted as trained in full",
+            f"--modules-to-save {', '.join(unknown)}",
+            f"They are called {', '.join(SAVED_MODULES)}.",
         )
 
 

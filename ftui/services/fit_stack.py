@@ -22,7 +22,8 @@ def with_stack(given: Mapping[str, Any]) -> dict[str, Any]:
     if is_plain_loop(given):
         adapters = {} if given.get("method") == "full" else {"adapter_dtype": "fp32"}
         # The kernels that work in place come with trainers that let go of the output.
-        return {**PLAIN_LOOP, **adapters, "logits_held": given["loss"] == "full", **given}
+        in_place = {"logits_held": False} if given["loss"] == "inplace" else {}
+        return {**PLAIN_LOOP, **adapters, **in_place, **given}
     # Online training generates outside of autocast, and needs the casts of LoRA's inputs that ftui else leaves out.
     found = {**TRAINER, "lora_casts": given.get("task") in ONLINE, **given}
     if one_micro_batch(given):

@@ -129,6 +129,7 @@ def arguments(row: dict[str, str], stack: bool) -> list[str]:
         argv += ["--lora-rank", row["lora_rank"]] if row["lora_rank"] else []
         targets = _targets(row["lora_targets"])
         argv += ["--lora-targets", targets] if targets else []
+        argv += ["--modules-to-save", "embed_tokens,lm_head"] if "modules_to_save" in row["lora_targets"] else []
     if int(row["n_gpus"]) > 1:
         argv += ["--gpus", row["n_gpus"], "--sharding", "fsdp" if "FSDP" in row["parallel"] else "ddp"]
     argv += ["--cpu-offload"] if "CPU offload" in row["parallel"] else []
@@ -222,8 +223,12 @@ def _precision(row: dict[str, str]) -> str:
     """A full fine-tune that says bf16 autocast was of bf16 weights: that is `bf16`."""
     words = f"{row['mixed_precision']} {row['base_dtype']}".lower()
     low = "fp16" if "fp16" in words or "float16" in words.split() else "bf16" if "bf" in words else ""
-    # FSDP raises trained weights to fp32 under autocast (accelerate); on one GPU they stay as they were loaded.
-    pure = "pure" in words or "true" in words or (row["technique"] == "full" and row["n_gpus"] == "1")
+    # FSDP and DeepSpeed hold trained weights in fp32 too; one GPU under autocast holds them as they were loaded.
+    pure = (
+        "pure" in words
+        or "true" in words
+        or (row["technique"] == "full" and row["n_gpus"] == "1" and "DeepSpeed" not in row["framework"])
+    )
     return low and (low if pure and low == "bf16" else f"{low}-mixed")
 
 

@@ -320,6 +320,17 @@ def test_a_whole_loss_is_another_program_and_is_counted_as_such(capsys):
     assert not any("shifted copy" in words for words in (*newer["assumptions"], *own["assumptions"]))
 
 
+def test_modules_that_are_trained_in_full_cost_what_they_hold(capsys):
+    flags = ("Qwen/Qwen2.5-7B", "--gpu", "A100 80GB", "--method", "lora")
+    adapters = answer(capsys, *flags)
+    saved = answer(capsys, *flags, "--modules-to-save", "embed_tokens, lm_head")
+    more = saved["model"]["params_trainable"] - adapters["model"]["params_trainable"]
+    assert more == 2 * 152_064 * 3584
+    # fp32 weights, their gradients and two moments.
+    grown = saved["memory"]["allocated_bytes"] - adapters["memory"]["allocated_bytes"]
+    assert 16 * more <= grown < 18 * more
+
+
 def test_gradients_of_several_micro_batches_are_held_while_the_next_runs(capsys):
     flags = ("Qwen/Qwen2.5-1.5B", "--gpu", "A100 80GB", "--method", "full", "--precision", "bf16",
              "--micro-batch", "16", "--optimizer", "adamw_8bit")  # fmt: skip
@@ -341,6 +352,7 @@ def test_gradients_of_several_micro_batches_are_held_while_the_next_runs(capsys)
         (["Qwen/Qwen3-8B", "--gpu", "RTX 4090", "--seq-len", "99999999"], "made for 40,960"),
         (["openai-community/gpt2", "--gpu", "RTX 4090", "--seq-len", "2048"], "made for 1,024"),
         (["tiny", "--vram-gib", "24", "--lora-targets", "qproj"], "Its matrices are down_proj"),
+        (["tiny", "--vram-gib", "24", "--method", "lora", "--modules-to-save", "norm"], "called embed_tokens"),
         (["Qwen/Qwen2.5-7B", "--gpu", "RTX 9999"], "No such GPU"),
         (["Qwen/Qwen2.5-7B", "--vram-gib", "-1"], "no GPU memory"),
         (["Qwen/Qwen2.5-7B", "--vram-gib", "24", "--free-gib", "48"], "--free-gib 48"),
