@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 import time
 from typing import Any
 
-from ftui.core.text import clip, duration, gib, safe
+from ftui.core.text import cell_width, clip, duration, gib, safe
 from ftui.errors import EXIT_INTERRUPTED, EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.runs import Run
 
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     require_training_stack()
     plan = demo_plan(args.model)
-    talk = _Talk(to_stderr=args.json)
+    talk = Talk(to_stderr=args.json)
     panels = not (args.plain or args.json) and shows_screens()
     answers = _decide(talk)
     _hardware(talk)
@@ -66,28 +68,40 @@ def run(args: argparse.Namespace) -> int:
         talk.line(f"It goes on without you. Come back with: ftui watch {demo_run.name}")
         return EXIT_OK
     if state.status != "finished":
-        raise FtuiError(
-            "The demo's run did not finish", f"{state.status}: {state.reason}", f"Its log: {demo_run.log}", EXIT_NO
-        )
+        stands = state.status in ("stopped", "paused")
+        hint = f"Go on: ftui runs resume {demo_run.name}" if stands else f"Its log: {demo_run.log}"
+        raise FtuiError("The demo's run did not finish", f"{state.status}: {state.reason}", hint, EXIT_NO)
     return _result(demo_run, talk, time.monotonic() - started, as_json=args.json)
 
 
-class _Talk:
-    """Numbered stages, and lines below them."""
+class Talk:
+    """Numbered stages, and lines below them; on a terminal (of so many columns) broken between words."""
 
-    def __init__(self, *, to_stderr: bool) -> None:
+    def __init__(self, *, to_stderr: bool = False, columns: int = 0) -> None:
         self._file = sys.stderr if to_stderr else sys.stdout
+        self._columns = columns or (shutil.get_terminal_size().columns if self._file.isatty() else 0)
         self._number = 0
 
     def stage(self, name: str, words: str) -> None:
         self._number += 1
-        print(f"{self._number}  {name:<9} {clip(words, 200)}", file=self._file, flush=True)
+        self._say(f"{self._number}  {name:<9} ", words)
 
     def line(self, words: str) -> None:
-        print(f"   {'':<9} {clip(words, 200)}", file=self._file, flush=True)
+        self._say(" " * _INDENT, words)
+
+    def _say(self, head: str, words: str) -> None:
+        room = max(40, self._columns - _INDENT) if self._columns else 0
+        words = clip(words, 300)
+        # What fits stays as it is: textwrap would take the blanks of a column away.
+        lines = textwrap.wrap(words, room, break_on_hyphens=False) if room and cell_width(words) > room else [words]
+        for number, line in enumerate(lines):
+            print((head if not number else " " * _INDENT) + line, file=self._file, flush=True)
 
 
-def _decide(talk: _Talk) -> str:
+_INDENT = 13
+
+
+def _decide(talk: Talk) -> str:
     """Say the verdict on the shipped answers; gives the answers as JSON."""
     from ftui.core.decide.answers import answers_from_json
     from ftui.core.decide.verdict import decide
@@ -102,7 +116,7 @@ def _decide(talk: _Talk) -> str:
     return text
 
 
-def _hardware(talk: _Talk) -> None:
+def _hardware(talk: Talk) -> None:
     from ftui.services.hardware import snapshot
 
     machine = snapshot()
@@ -111,7 +125,7 @@ def _hardware(talk: _Talk) -> None:
     talk.stage("hardware", f"{gpus}, {cores}, {gib(machine.memory.usable_bytes)} of memory to use")
 
 
-def _lint(talk: _Talk, plan: Any) -> None:
+def _lint(talk: Talk, plan: Any) -> None:
     from ftui.services.lint import LintOptions, lint
     from ftui.services.lint_targets import targets
 
@@ -125,9 +139,10 @@ def _lint(talk: _Talk, plan: Any) -> None:
             talk.line(f"{code} {found.samples[code][0].message}")
 
 
-def _fit(talk: _Talk, plan: Any) -> None:
+def _fit(talk: Talk, plan: Any) -> None:
     from pathlib import Path
 
+    from ftui.core.fit.device import PHASE_WORDS
     from ftui.services.prediction import predict
     from ftui.services.pretrained import resolve_model
 
@@ -138,17 +153,18 @@ def _fit(talk: _Talk, plan: Any) -> None:
         talk.stage("fit", f"not known: {prediction['unknown']}")
         return
     peak = prediction["predicted_allocated_bytes"]
-    talk.stage("fit", f"{plan.method.technique} needs {gib(peak)} at its peak ({prediction['deciding_phase']})")
+    deciding = PHASE_WORDS.get(prediction["deciding_phase"], prediction["deciding_phase"])
+    talk.stage("fit", f"{plan.method.technique} needs {gib(peak)} at its peak {deciding}")
 
 
-def _plan(talk: _Talk, plan: Any) -> None:
+def _plan(talk: Talk, plan: Any) -> None:
     talk.stage("plan", f"{plan.train.max_steps} steps of {plan.train.micro_batch} rows, rank {plan.method.lora_rank}")
     for name in ("train.learning_rate", "train.max_steps"):
         section, _, key = name.partition(".")
         talk.line(f"{name} {getattr(getattr(plan, section), key):g}: {plan.reasons[name]}")
 
 
-def _follow(followed: Run, talk: _Talk) -> None:
+def _follow(followed: Run, talk: Talk) -> None:
     from ftui.core.events import Step
     from ftui.services.follow import follow, plain_line
 
@@ -161,7 +177,7 @@ def _follow(followed: Run, talk: _Talk) -> None:
             talk.line(words)
 
 
-def _result(done: Run, talk: _Talk, seconds: float, *, as_json: bool) -> int:
+def _result(done: Run, talk: Talk, seconds: float, *, as_json: bool) -> int:
     from ftui.services.files import read_json
 
     verdict = read_json(done.verdict_file)
