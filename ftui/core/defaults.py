@@ -7,7 +7,9 @@ rest on others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftui.core import defaults_rules as rules
@@ -48,7 +50,9 @@ def propose_plan(
     task = settle("method.task", rules.task(data))
     technique = settle("method.technique", rules.technique(model, hardware))
     length = settle("data.max_length_tokens", rules.max_length(model, data, task))
-    settle("data.overlong", rules.overlong())
+    settle("data.overlong", rules.overlong(task))
+    if task == "text" and data.p50_tokens:
+        data = replace(data, rows=data.rows * math.ceil(data.p50_tokens / length))  # long texts become several rows
     settle("data.train_on", rules.train_on(task))
 
     if technique != "full":

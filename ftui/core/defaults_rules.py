@@ -51,6 +51,10 @@ def technique(model: ModelFacts, hardware: HardwareFacts) -> Rule:
     )
 
 
+TEXT_TOKENS_MAX = 2048
+"""Pieces of whole texts: long enough to learn from, short enough that memory is not spent on one document."""
+
+
 def max_length(model: ModelFacts, data: DataFacts, task_name: str) -> Rule:
     """The rows' own 99th percentile, rounded up; the longest row where that costs little more."""
     if data.p99_tokens is None:
@@ -58,6 +62,9 @@ def max_length(model: ModelFacts, data: DataFacts, task_name: str) -> Rule:
     longest = data.longest_tokens or data.p99_tokens
     wanted = longest if longest <= 1.25 * data.p99_tokens else data.p99_tokens
     rounded = max(64, 64 * math.ceil(wanted / 64))
+    if task_name == "text" and rounded > TEXT_TOKENS_MAX:
+        shorter = min(TEXT_TOKENS_MAX, model.window_tokens or TEXT_TOKENS_MAX)
+        return shorter, "longer texts are trained in pieces of at most this length; nothing of them is lost"
     words = "the longest row" if wanted == longest else "99 % of rows"
     reason = f"{words} ({wanted:,} tokens) fits, rounded up to a multiple of 64"
     if model.window_tokens and rounded > model.window_tokens:
@@ -65,8 +72,10 @@ def max_length(model: ModelFacts, data: DataFacts, task_name: str) -> Rule:
     return rounded, reason
 
 
-def overlong() -> Rule:
-    """Answers are what is learned, so they are never cut."""
+def overlong(task_name: str) -> Rule:
+    """Answers are what is learned, so they are never cut; texts are cut into pieces."""
+    if task_name == "text":
+        return "truncate_prompt", "a longer text is trained in pieces, one after the other; nothing of it is lost"
     return "truncate_prompt", "a longer row loses the beginning of its prompt, never its answer"
 
 

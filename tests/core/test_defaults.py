@@ -63,6 +63,18 @@ def test_length_follows_the_rows_and_the_window() -> None:
     assert propose_plan(ModelFacts("x", 10**8, window_tokens=512), chat(), CPU).data.max_length_tokens == 512
 
 
+def test_long_texts_are_planned_in_pieces() -> None:
+    books = DataFacts("b.jsonl", "text", 40, p50_tokens=90_000, p99_tokens=120_000, longest_tokens=125_000)
+    plan = propose_plan(ModelFacts("x", 10**8, window_tokens=131_072), books, CPU)
+    assert plan.method.task == "text" and plan.data.max_length_tokens == 2048
+    assert "pieces" in plan.reasons["data.max_length_tokens"] and "pieces" in plan.reasons["data.overlong"]
+    short = DataFacts("s.jsonl", "text", 40, p50_tokens=90, p99_tokens=120, longest_tokens=125)
+    assert propose_plan(ModelFacts("x", 10**8, window_tokens=131_072), short, CPU).data.max_length_tokens == 128
+    # Forty books of 44 pieces each are not looked through in a handful of steps.
+    few = propose_plan(ModelFacts("x", 10**8, window_tokens=131_072), short, CPU).train.eval_every_steps
+    assert plan.train.eval_every_steps > 4 * few
+
+
 def test_rank_epochs_and_batch_follow_the_number_of_rows() -> None:
     few, many = propose_plan(LLAMA, chat(100), H100), propose_plan(LLAMA, chat(200_000), H100)
     assert few.method.lora_rank < many.method.lora_rank
