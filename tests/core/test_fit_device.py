@@ -157,3 +157,17 @@ def test_runs_that_were_seen_to_fail_on_an_80_gb_card_are_not_called_fitting(nam
     gpu = gpu_named("A100-80GB")
     report = report_of(name, gpu, seq_len=4096, attention="flash", optimizer="adamw_torch", **recipe)
     assert judge(device_bytes(report, gpu), gpu.usable_bytes, report).answer != "fits"
+
+
+def test_a_share_of_a_model_is_counted_where_several_gpus_hold_it():
+    # nvidia-smi of one of 4 A100, fms-acceleration scripts/benchmarks/refs/a100_80gb_liger.csv: 35551 MiB.
+    request = FitRequest(
+        method="lora", adapter_dtype="fp32", lora_targets=("q_proj", "k_proj", "v_proj", "o_proj"), seq_len=4096,
+        micro_batch=8, loss="fused", attention="flash", optimizer="adamw_torch", transformers="4.48",
+        logits_held=False, gpus=4, sharding="fsdp",
+    )  # fmt: skip
+    gpu = gpu_named("A100-80GB")
+    report = predict_memory(shape_from_config(model("mistralai/Mistral-7B-v0.1").config), request, gpu)
+    band = device_bytes(report, gpu)
+    assert band.expected == pytest.approx(35551 * 2**20, rel=0.05)
+    assert band.low < band.expected < band.high

@@ -47,6 +47,8 @@ def assumptions(step: Step, gpu: Gpu | None) -> tuple[str, ...]:
         found.append("a frozen copy of the model is loaded as reference")
     if request.attention == "sdpa" and any(block.attention.scores in ("alibi", "softcap") for block in shape.blocks):
         found.append("this model has no sdpa attention in transformers: its scores are written out (eager)")
+    if request.sharding == "fsdp" and request.grad_checkpointing and not recipe.train_base:
+        found.append("FSDP holds one more hidden state of each frozen layer until its backward pass ends, as measured")
     if request.gpus > 1 and request.sharding == "none":
         found.append(f"{request.gpus} GPUs without sharding: each is counted on its own")
     if any(block.attention.kind == "linear" for block in shape.blocks):

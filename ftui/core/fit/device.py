@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ftui.core.catalog.gpus import Gpu
+from ftui.core.fit.memory import predict_memory
 from ftui.core.fit.report import Answer, Band, Calibration, MemoryReport, Verdict
 from ftui.core.fit.request import FitRequest
 from ftui.core.fit.reserve import reserved_bytes
@@ -17,6 +18,8 @@ CONTEXT_BYTES, OLD_CONTEXT_BYTES = 450 * MIB, 141 * MIB
 SCATTER, WORST_SCATTER = 1.04, 1.3
 """Reserved bytes beside resident ones, measured over simulated: the mean, and nearly the worst (rows of different
 length scatter more). Fitted: tests/benchmarks/fit.py prints what leaving a source out does to it."""
+WORST_SHARDED = 1.5
+"""Device over allocated bytes where weights are gathered from other GPUs: nearly the worst of the published runs."""
 TIGHTEST = 1.02
 """A run whose peak is so much below the device can succeed: PyTorch gives cached blocks back before it fails."""
 
@@ -62,12 +65,28 @@ def device_bytes(report: MemoryReport, gpu: Gpu | None = None, calibration: Cali
     if calibration is not None and calibration.slack_ratio is not None:
         expected = int(report.allocated_bytes * max(1.0, calibration.slack_ratio)) + context
         return _band(low, expected, expected + (expected - low) // 2, context, gpu)
-    resident, passing = reserved_bytes(plan_step(report.shape, _as_reserved(report.request), gpu))
-    # Phases that the simulation does not play (generation, a reference model) need at least their own peak.
-    resident = max(resident, report.resident_bytes)
+    resident, passing = _reserved(report, gpu)
     expected = max(int(resident + SCATTER * passing), report.allocated_bytes) + context
-    high = max(int(resident + WORST_SCATTER * passing), int(report.allocated_bytes * 1.05)) + context
+    worst = 1.05 if report.request.sharding in ("none", "ddp") else WORST_SHARDED
+    high = max(int(resident + WORST_SCATTER * passing), int(report.allocated_bytes * worst)) + context
     return _band(low, expected, high, context, gpu)
+
+
+def _reserved(report: MemoryReport, gpu: Gpu | None) -> tuple[int, int]:
+    """Bytes that the allocator holds for what stays, and for what passes."""
+    request = report.request
+    if request.sharding in ("none", "ddp"):
+        resident, passing = reserved_bytes(plan_step(report.shape, _as_reserved(request), gpu))
+        # Phases that the simulation does not play (generation, a reference model) need at least their own peak.
+        return max(resident, report.resident_bytes), passing
+    # What one GPU alone would scatter, for each byte that passes through it: shards pass in the same way.
+    asked = _as_reserved(request)
+    sharded = report if asked is request else predict_memory(report.shape, asked, gpu)
+    alone = replace(asked, gpus=1, sharding="none")
+    one = predict_memory(report.shape, alone, gpu)
+    _, passing = reserved_bytes(plan_step(report.shape, alone, gpu))
+    scattered = max(1.0, passing / max(1, one.allocated_bytes - one.resident_bytes))
+    return report.resident_bytes, int((sharded.allocated_bytes - sharded.resident_bytes) * scattered)
 
 
 def _as_reserved(request: FitRequest) -> FitRequest:
