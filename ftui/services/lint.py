@@ -7,97 +7,41 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ftui.core.formats import Format, detect_format, format_from_mapping
-from ftui.core.lint import rules_dup
 from ftui.core.lint.catalogue import select_rules
 from ftui.core.lint.engine import shifted
-from ftui.core.lint.model import Context, Facts, Finding, Reporter, Severity
+from ftui.core.lint.model import Facts, Finding, Reporter
 from ftui.core.text import gib
 from ftui.services.dataset import CANNOT_READ, STDIN, finish_tally, read_source
 from ftui.services.dataset_bytes import BLOCK_BYTES
 from ftui.services.dataset_lines import Tally
 from ftui.services.dataset_sniff import Source
-from ftui.services.lint_baseline import Baseline
 from ftui.services.lint_findings import FindingStore
 from ftui.services.lint_near import report_contamination, report_near_duplicates
+from ftui.services.lint_report import FileReport, LintOptions, Progress, content_key, duplicate_cost
 from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, LineMap, checked_row, in_parallel
 from ftui.services.lint_targets import Target, eval_beside, targets
+
+__all__ = [
+    "FileReport",
+    "LintOptions",
+    "Progress",
+    "content_key",
+    "duplicate_cost",
+    "lint",
+    "lint_files",
+]
 
 SAMPLE_ROWS = 64
 ONCE_PER_FILE = frozenset({"SCH305", "SCH306", "SCH307", "SCH310", "SCH313", "SCH314"})
 """Codes about columns: processes that check parts of a file each report them, the file reports them once."""
 LIMITS = {"openai": (512 << 20, 0), "together": (int(50.1 * (1 << 30)), 0), "mistral": (10 << 30, 10_000_000)}
 """Target -> (bytes, rows) that its file check accepts; 0 is no limit."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a file is: for a bar with rate and ETA. compared: once all is read, the share of the rows that were
-    compared with each other, 0 to 1; before that None."""
-
-    path: str
-    done_bytes: int
-    total_bytes: int
-    rows: int
-    compared: float | None = None
-
-
-@dataclass(frozen=True)
-class LintOptions:
-    """What to check, and for which run.
-
-    select, ignore: code prefixes. severities: overrides by code. mapping: column mapping. workers: processes; 0 is one
-    per core. near: look for near duplicates. model: folder of the tokenizer for the TOK rules, "" for none.
-    benchmarks: files of items that must not be among the training rows (DUP707). keep_keys: keep content hashes per
-    row even when no DUP rule is on (writing a baseline needs them). baselines: accepted findings, by file.
-    """
-
-    select: Sequence[str] = ()
-    ignore: Sequence[str] = ()
-    severities: Mapping[str, Severity] = field(default_factory=dict)
-    context: Context = field(default_factory=Context)
-    mapping: Mapping[str, str] | None = None
-    workers: int = 0
-    near: bool = True
-    model: str = ""
-    benchmarks: Sequence[str] = ()
-    keep_keys: bool = False
-    baselines: Mapping[str, Baseline] = field(default_factory=dict)
-
-
-@dataclass
-class FileReport:
-    """What is known of one dataset (a file, or one split of a folder).
-
-    unreadable: records that could not be read as rows. columns: canonical column -> column of the file.
-    state: the families' totals. failures: rules that failed on a row (our bugs).
-    """
-
-    path: str
-    format: str
-    rows: int
-    unreadable: int
-    bytes: int
-    sha256: str
-    findings: FindingStore
-    columns: Mapping[str, str] = field(default_factory=dict)
-    split: str = ""
-    seconds: float = 0.0
-    held_out: bool = False
-    readable: bool = True
-    state: Mapping[str, Any] = field(default_factory=dict)
-    failures: Sequence[str] = ()
-    accepted: int = 0
-    """Findings that the baseline accepts, not counted in `findings`."""
-
-    def content_key(self, row: int | None) -> str:
-        """A hexadecimal hash of a row's content, "" for the whole file or an unreadable row."""
-        return content_key(self.state.get("DUP"), row)
 
 
 def lint(target: Target, options: LintOptions, progress: Callable[[Progress], None] = lambda _: None) -> FileReport:
@@ -350,19 +294,3 @@ def _limits(target: Target, rows: int, trainer: str, report: Reporter) -> None:
         report("FIL009", "", f"{gib(size)}, {trainer} takes {gib(most_bytes)} at most")
     elif most_rows and rows > most_rows:
         report("FIL009", "", f"{rows:,} rows, {trainer} takes {most_rows:,} at most")
-
-
-def content_key(totals: Any, row: int | None) -> str:
-    """A hexadecimal hash of a row's content out of the DUP family's totals, "" where there is none."""
-    if row is None or totals is None or row >= totals.rows:
-        return ""
-    key = bytes(totals.contents[16 * row : 16 * row + 16])
-    return key.hex() if any(key) else ""
-
-
-def duplicate_cost(report: FileReport) -> float:
-    """The share of all text, and so about of the compute, that exact repeats take: 0 to 1."""
-    totals = report.state.get("DUP")
-    if totals is None:
-        return 0.0
-    return rules_dup.cost_of(totals, rules_dup.exact_repeats(totals))

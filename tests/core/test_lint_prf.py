@@ -12,7 +12,7 @@ from ftui.core.lint.catalogue import all_fixes, all_rules
 from ftui.core.lint.engine import Checker, check_rows
 from ftui.core.lint.examples import pair, rows
 from ftui.core.lint.model import Context, Facts
-from ftui.core.lint.rules_prf import wilson
+from ftui.core.lint.prf_totals import wilson
 
 RULES = rules_of("PRF")
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "real"

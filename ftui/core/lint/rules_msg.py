@@ -11,7 +11,8 @@ from typing import Any
 
 from ftui.core.conversations import CALL_ROLES, ROLES, content_key, pair_keys
 from ftui.core.lint.about_msg import RULES
-from ftui.core.lint.model import Context, Facts, Fixer, Reporter, Row, Turn, resolve_parent
+from ftui.core.lint.model import Context, Facts, Reporter, Row, Turn
+from ftui.core.lint.msg_fixes import FIXES, HUMANS, SPEAKER_LINE
 from ftui.core.text import plural
 
 __all__ = ["FIXES", "RULES", "Totals", "check", "finish"]
@@ -28,10 +29,8 @@ _SPEAKERS_AS_WRITTEN = _ROLES_AS_WRITTEN | {
     "bot",
 }
 _MEDIA = (("images", "<image>"), ("videos", "<video>"), ("audios", "<audio>"))
-_SPEAKER_LINE = re.compile(r"(?:\A|\n)[ \t]*(Human|User|Assistant|AI|Bot|Chatbot|ChatGPT|Model)[ \t]*:(?=[ \t\n])")
 _SPEAKER_MARKS = re.compile(rb"[HUAIBTMC]:")
 """What is left in `Row.marks` of the speakers above: the last capital and the colon."""
-_HUMANS = ("Human", "User")
 _MIN_ROWS_FOR_SHARES = 20
 
 
@@ -234,96 +233,14 @@ def _list(value: Any) -> list[Any]:
 
 
 def _check_transcript(row: Row, report: Reporter) -> None:
-    if "\nHuman:" not in row.joined and len(_SPEAKER_LINE.findall(row.joined)) < 2:
+    if "\nHuman:" not in row.joined and len(SPEAKER_LINE.findall(row.joined)) < 2:
         return
     for turn in row.turns:
         if turn.role not in ("user", "assistant"):
             continue
-        said = list(_SPEAKER_LINE.finditer(turn.text))
-        both = {found.group(1) in _HUMANS for found in said}
+        said = list(SPEAKER_LINE.finditer(turn.text))
+        both = {found.group(1) in HUMANS for found in said}
         if len(both) == 2 or "\n\nHuman:" in turn.text:
             first = next((found for found in said if found.start() > 0), None)
             span = first.span() if first else None
             report("MSG412", turn.pointer, "several speakers' lines in one turn", text=turn.text, span=span)
-
-
-def _fix_role(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
-    message, key = resolve_parent(row, pointer)
-    written = message[key]
-    known = ROLES.get(written.strip().lower()) if isinstance(written, str) else None
-    if known:
-        message[key] = {"user": "human", "assistant": "gpt"}.get(known, known) if key == "from" else known
-    return row
-
-
-def _messages_at(row: dict[str, Any], pointer: str) -> tuple[list[Any], int]:
-    """The list of messages that a pointer such as /messages/3/content goes through, and the index in it."""
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-    messages = row.get(steps[0]) if len(steps) > 1 else None
-    if not isinstance(messages, list) or not steps[1].isdigit() or int(steps[1]) >= len(messages):
-        raise LookupError(pointer)
-    return messages, int(steps[1])
-
-
-def _role(message: Any) -> str:
-    """The standard role of a message as read, "" for what is no message."""
-    if not isinstance(message, dict):
-        return ""
-    return ROLES.get(str(message.get("role", message.get("from"))).strip().lower(), "")
-
-
-def _fix_same_role(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
-    messages, index = _messages_at(row, pointer)
-    before, here = messages[index - 1], messages[index]
-    if not isinstance(before, dict) or not isinstance(here, dict):
-        return row
-    first, second = before.get(content_key(before)), here.get(content_key(here))
-    if index > 0 and _role(before) == _role(here) and isinstance(first, str) and isinstance(second, str):
-        before[content_key(before)] = f"{first}\n\n{second}"
-        del messages[index]
-    return row
-
-
-def _fix_tail(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
-    messages, _ = _messages_at(row, pointer)
-    if any(_role(message) == "assistant" for message in messages):
-        while _role(messages[-1]) != "assistant":
-            messages.pop()
-    return row
-
-
-def _fix_systems(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
-    """Join every system message, in order, into one at the front."""
-    messages, _ = _messages_at(row, pointer)
-    systems = [message for message in messages if _role(message) == "system"]
-    texts = [message.get(content_key(message)) for message in systems]
-    if systems and all(isinstance(text, str) for text in texts):
-        systems[0][content_key(systems[0])] = "\n\n".join(text.strip() for text in texts)
-        messages[:] = [systems[0], *[message for message in messages if _role(message) != "system"]]
-    return row
-
-
-def _fix_transcript(row: dict[str, Any], pointer: str) -> dict[str, Any] | None:
-    messages, index = _messages_at(row, pointer)
-    message = messages[index]
-    key = content_key(message)
-    if not isinstance(message.get(key), str):
-        return row
-    pieces = _SPEAKER_LINE.split(message[key])
-    speaker = "from" if "from" in message else "role"
-    names = ("human", "gpt") if speaker == "from" else ("user", "assistant")
-    split = [{**message, key: pieces[0].strip()}] if pieces[0].strip() else []
-    split += [{speaker: names[0 if who in _HUMANS else 1], key: said.strip()}
-              for who, said in zip(pieces[1::2], pieces[2::2], strict=True) if said.strip()]  # fmt: skip
-    messages[index : index + 1] = split
-    return row
-
-
-FIXES: dict[str, Fixer] = {
-    "MSG401": _fix_role,
-    "MSG403": _fix_same_role,
-    "MSG405": _fix_tail,
-    "MSG408": _fix_systems,
-    "MSG409": _fix_systems,
-    "MSG412": _fix_transcript,
-}

@@ -2,152 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ftui.core.conversations import content_key, type_name
-from ftui.core.formats import COLUMNS_OF, UNKNOWN, Format, detect_format
-from ftui.core.lint.model import Context, Facts, Reporter, Row, Rule, Severity, pointer_step
+from ftui.core.formats import COLUMNS_OF
+from ftui.core.lint.about_sch import RULES
+from ftui.core.lint.model import Context, Reporter, Row, Severity, pointer_step
 from ftui.core.lint.sch_fixes import FIXES
-from ftui.core.text import plural
+from ftui.core.lint.sch_totals import Totals, count_in, finish
 
 __all__ = ["FIXES", "RULES", "Totals", "check", "finish"]
 
-E, W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "SCH301", "unknown-format", E, "The columns make no known format.",
-        "ftui knows chat messages, ShareGPT, Alpaca, prompt and completion, plain text, preference pairs, KTO,"
-        " prompts for rewards, and stepwise rows. The nearest one is named with the columns that are missing. Name"
-        " your columns with --map, for example --map prompt=frage,completion=antwort.",
-        '{"frage": "2+2?", "antwort": "4"}', '{"prompt": "2+2?", "completion": "4"}',
-    ),
-    Rule(
-        "SCH302", "mixed-formats", E, "The rows have different formats.",
-        "A run has one task and reads one format. Loaders infer the columns from the first rows and fail, or fill"
-        " the rest with nulls. Split the file by format.",
-        '{"text": "a"} and {"prompt": "b", "completion": "c"}', "one file per format", cost="file",
-    ),
-    Rule(
-        "SCH303", "wrong-type", E, "A field has the wrong type.",
-        "Messages must be a list of objects, content a text (or a list of parts), prompts and answers texts. The"
-        " unsafe fix writes numbers as texts.",
-        '{"prompt": "2+2?", "completion": 4}', '{"prompt": "2+2?", "completion": "4"}', "write the number as text",
-        "unsafe",
-    ),
-    Rule(
-        "SCH304", "type-drift", E, "A column changes its type between rows.",
-        "Arrow, which the datasets library stands on, gives a column one type, taken from the first rows, and stops"
-        " with 'Column() changed from string to array' at the first row that differs: the most reported data error"
-        " of all.",
-        '{"answer": "4"} then {"answer": ["4", "four"]}', '{"answer": "4"} in every row', cost="file",
-    ),
-    Rule(
-        "SCH305", "extra-columns", _I, "Columns that the format does not use.",
-        "ftui ignores them (prompt-only rows keep them for rewards). OpenAI and Together refuse files that have"
-        " them. The unsafe fix removes them: training does not change, but ids and sources are lost.",
-        '{"prompt": "a", "completion": "b", "note": "c"}', '{"prompt": "a", "completion": "b"}', "remove the column",
-        "unsafe", "file",
-    ),
-    Rule(
-        "SCH306", "column-name", E, "A column has the right name in the wrong case, padded, or twice.",
-        "'Prompt' and ' completion ' are other columns than 'prompt' and 'completion' to every loader.",
-        '{"Prompt": "a", " completion ": "b"}', '{"prompt": "a", "completion": "b"}', "rename the column", "safe",
-        "file",
-    ),
-    Rule(
-        "SCH307", "several-formats-fit", W, "The columns of a row fit several formats.",
-        "Which one wins, and which columns are ignored, is said. Other trainers may choose another. Remove what is"
-        " not meant, or say --map.",
-        '{"messages": [...], "text": "..."}', '{"messages": [...]}',
-    ),
-    Rule(
-        "SCH308", "unequal-token-columns", E, "A pre-tokenized row has columns of different lengths.",
-        "input_ids, attention_mask and labels describe the same tokens and must have the same length.",
-        '{"input_ids": [1, 2, 3], "labels": [1, 2]}', '{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}',
-    ),
-    Rule(
-        "SCH309", "missing-column", E, "Some rows lack a column that the others have.",
-        "Rows without the answer, or without the prompt, cannot be trained; loaders fill in nulls or stop.",
-        '{"prompt": "a"} among prompt and completion rows', '{"prompt": "a", "completion": "b"}', cost="file",
-    ),
-    Rule(
-        "SCH310", "mixed-vocabulary", E, "The words of two formats are mixed.",
-        "OpenAI's format has role and content with user and assistant, ShareGPT has from and value with human and"
-        " gpt, in a column `conversations`. Trainers read one or the other; ftui reads both and the fix writes"
-        " OpenAI's.",
-        '{"messages": [{"role": "human", "value": "a"}]}', '{"messages": [{"role": "user", "content": "a"}]}',
-        "write role and content", "safe",
-    ),
-    Rule(
-        "SCH311", "struct-with-nulls", W, "Tools or arguments went through Arrow structs and gained nulls.",
-        "Arrow gives every object of a column the keys of all others, filled with null, so that every tool seems to"
-        " have every parameter. Store tools and arguments as JSON texts.",
-        '{"tools": [{"name": "a", "city": null, "stock": null}]}', '{"tools": "[{\\"name\\": \\"a\\"}]"}',
-        "remove the nulls", "safe", "file",
-    ),
-    Rule(
-        "SCH312", "content-part-key", E, "Content parts keep their text under an unusual key.",
-        "A text part is {\"type\": \"text\", \"text\": ...}; with \"value\" most trainers see an empty message.",
-        '{"messages": [{"role": "user", "content": [{"type": "text", "value": "a"}]}]}',
-        '{"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]}',
-        "rename the key to text", "safe",
-    ),
-    Rule(
-        "SCH313", "ignored-weight", W, "A weight is given where the trainer ignores it.",
-        "ftui honours weight, loss_weight and train on messages of chat rows. On whole rows, and in preference, KTO"
-        " and completion data, nothing reads them; Mistral's trainer reads only weight.",
-        '{"prompt": "a", "completion": "b", "weight": 0.5}', '{"prompt": "a", "completion": "b"}', cost="file",
-    ),
-    Rule(
-        "SCH314", "reserved-column", W, "A column has a name that trainers keep for themselves.",
-        "labels, input_ids, attention_mask and token_type_ids are made by the trainer; a column of that name beside"
-        " texts is taken for tokens, or dropped.",
-        '{"text": "a", "labels": "spam"}', '{"text": "a", "category": "spam"}', cost="file",
-    ),
-)  # fmt: skip
 
 RESERVED = frozenset({"labels", "input_ids", "attention_mask", "token_type_ids", "label_ids"})
 FOREIGN_ROLES = frozenset({"human", "gpt", "prompter", "chatgpt", "bing", "bard"})
 WEIGHTS = ("weight", "loss_weight", "train")
-MAX_SHAPES = 256
 SUPPRESS = "_ftui_ignore"
-_PLAIN_SHAPE = ("messages",)
-
-
-class Totals:
-    """Shapes (column tuples) and types of the columns, each with a count and the row where it came first."""
-
-    def __init__(self) -> None:
-        self.shapes: dict[tuple[str, ...], list[int]] = {}
-        self.formats: dict[str, list[int]] = {}
-        self.types: dict[tuple[str, str], list[int]] = {}
-        self.seen_plain = False
-        self.plain_rows = 0
-        """Plain rows (see Row.plain) after the first one: they bring no new column and no new type."""
-
-    def merge(self, later: Totals, rows_before: int) -> None:
-        self.seen_plain = self.seen_plain or later.seen_plain
-        self.plain_rows += later.plain_rows
-        for key, (count, first) in later.shapes.items():
-            _count(self.shapes, key, first + rows_before, count)
-        for name, (count, first) in later.formats.items():
-            _count(self.formats, name, first + rows_before, count)
-        for kind, (count, first) in later.types.items():
-            _count(self.types, kind, first + rows_before, count)
-
-
-def _count(table: dict[Any, list[int]], key: Any, row: int, times: int = 1) -> bool:
-    """Count a key; True when it is new."""
-    entry = table.get(key)
-    if entry is not None:
-        entry[0] += times
-        return False
-    if len(table) >= MAX_SHAPES:
-        return False
-    table[key] = [times, row]
-    return True
 
 
 def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
@@ -158,15 +28,15 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         totals.seen_plain = True
     data, format = row.data, row.format
     shape = tuple(data)
-    new = _count(totals.shapes, shape, row.index)
-    _count(totals.formats, format.name, row.index)
+    new = count_in(totals.shapes, shape, row.index)
+    count_in(totals.formats, format.name, row.index)
     if new:
         _columns(row, report, context)
     for column, value in data.items():
         if value is not None:
             entry = totals.types.get((column, type(value).__name__))
             if entry is None:
-                _count(totals.types, (column, type(value).__name__), row.index)
+                count_in(totals.types, (column, type(value).__name__), row.index)
             else:
                 entry[0] += 1
     if format.name == "unknown":
@@ -202,7 +72,7 @@ def _columns(row: Row, report: Reporter, context: Context) -> None:
             if format.kind != "prompt":
                 strict = context.trainer in ("openai", "together")
                 fate = f"{context.trainer} refuses the file" if strict else "it is ignored"
-                severity = W if strict else None
+                severity = Severity.WARNING if strict else None
                 report("SCH305", place, f"the format {format.name} has no column {str(column)[:60]!r}: {fate}",
                        severity=severity)  # fmt: skip
     if format.also:
@@ -281,7 +151,7 @@ def _messages(messages: list[Any], column: str, row: Row, report: Reporter, tota
             kind = "str" if type(content) is str else "list"
             entry = totals.types.get((f"{column}[].content", kind))
             if entry is None:
-                _count(totals.types, (f"{column}[].content", kind), row.index)
+                count_in(totals.types, (f"{column}[].content", kind), row.index)
             else:
                 entry[0] += 1
             if isinstance(content, list):
@@ -331,66 +201,3 @@ def _has_null(value: Any) -> bool:
         elif isinstance(inner, list):
             pending += inner
     return False
-
-
-def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:
-    if totals.plain_rows:
-        totals.shapes[_PLAIN_SHAPE][0] += totals.plain_rows
-        totals.formats["chat"][0] += totals.plain_rows
-        totals.types[("messages", "list")][0] += totals.plain_rows
-        totals.types[("messages[].content", "str")][0] += totals.plain_rows
-    _formats(totals, report)
-    by_column: dict[str, dict[str, list[int]]] = {}
-    for (column, kind), entry in totals.types.items():
-        by_column.setdefault(column, {})["number" if kind in ("int", "float") else kind] = entry
-    for column, kinds in by_column.items():
-        if len(kinds) > 1:
-            _drift(column, kinds, report)
-
-
-_TYPE_WORDS = {"str": "text", "list": "a list", "dict": "an object", "number": "a number", "bool": "true or false"}
-
-
-def _drift(column: str, kinds: dict[str, list[int]], report: Reporter) -> None:
-    ordered = sorted(kinds.items(), key=lambda item: -item[1][0])
-    counts = ", ".join(f"{_TYPE_WORDS.get(kind, kind)} {count:,} times" for kind, (count, _) in ordered)
-    report.row, report.line = ordered[1][1][1], None
-    place = "" if "[]" in column else "/" + pointer_step(column)
-    report("SCH304", place, f"{column[:60]!r} is {counts}: Arrow stops where the type changes")
-
-
-def _formats(totals: Totals, report: Reporter) -> None:
-    """Rows that lack a column of the commonest format, and rows of other formats."""
-    if len(totals.formats) < 2:
-        return
-    main_shape = max(totals.shapes, key=lambda shape: (bool(detect(shape).kind), totals.shapes[shape][0]))
-    main = detect(main_shape)
-    needed = [column for name, column in main.columns if name in _NEEDED]
-    explained: set[str] = set()
-    for shape, (count, first) in totals.shapes.items():
-        missing = [column for column in needed if column not in shape]
-        other = detect(shape)
-        if missing and len(missing) < len(needed) and other.name != main.name:
-            report.row, report.line = first, None
-            report(
-                "SCH309", "", f"{plural(count, 'row')} without the column {', '.join(missing)}, which the others have"
-            )
-            explained.add(other.name)
-    for name, (count, first) in totals.formats.items():
-        if name not in (main.name, "unknown") and name not in explained and not _siblings(name, main.name):
-            report.row, report.line = first, None
-            report("SCH302", "", f"{plural(count, 'row')} of the format {name}, the others are {main.name}")
-
-
-_NEEDED = frozenset({"messages", "instruction", "output", "prompt", "completion", "text", "chosen", "rejected", "label",
-                     "completions", "labels"})  # fmt: skip
-
-
-def _siblings(one: str, other: str) -> bool:
-    """Chat rows without an answer look like prompts; the row rules say what is wrong with them."""
-    return {one, other} == {"chat", "prompt"}
-
-
-def detect(shape: Sequence[str]) -> Format:
-    """The format of a set of columns."""
-    return detect_format(dict.fromkeys(shape, "")) if shape else UNKNOWN

@@ -9,26 +9,28 @@ from functools import lru_cache
 
 from ftui.core.lint.about_txt import RULES
 from ftui.core.lint.model import Context, Fixer, Reporter, Row, Safety, Severity, Turn, edit_text
-from ftui.core.lint.mojibake import PATTERN as MOJIBAKE
 from ftui.core.lint.mojibake import repaired
 from ftui.core.lint.prose import looks_like_code, without_code
+from ftui.core.lint.txt_characters import (
+    BIDI,
+    COMPATIBLE,
+    CONTROL,
+    EATEN,
+    FLAGS,
+    TAGS,
+    all_turns,
+    check_characters,
+    check_control,
+    invisible_places,
+)
 
 __all__ = ["FIXES", "RULES", "check"]
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"
     "|\x1b[ -/]*[0-~]"
 )
-_ZERO_WIDTH = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_TAGS = re.compile("[\U000e0000-\U000e007f]+")
-_FLAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-_COMPATIBLE = re.compile("[\ufb00-\ufb06]|(?:[\uff21-\uff3a\uff41-\uff5a][\uff10-\uff5a]+)")
-_CJK = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
-_MIXED = re.compile("[A-Za-z][аеорсухіјАВЕКМНОРСТХІЈ]|[аеорсухіјАВЕКМНОРСТХІЈ][A-Za-z]")
 _SPECIAL = re.compile(
     r"<\|(?:[a-z0-9_]{2,32}|[A-Z_]{3,32})\|>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[/?INST\]|<</?SYS>>"
     r"|<｜[^｜<>]{1,40}｜>|\[(?:/?AVAILABLE_TOOLS|TOOL_CALLS|/?TOOL_RESULTS)\]|<end_of_utterance>"
@@ -75,9 +77,9 @@ def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
 def _check_signs(signs: bytes, row: Row, report: Reporter, context: Context) -> None:
     """What needs a sign that is not in ordinary prose: a bracket, a percent sign, a byte beyond ASCII."""
     if not row.joined.isascii():
-        _check_characters(row, report)
+        check_characters(row, report)
     elif _CONTROL_BYTES.search(signs):
-        _each_turn(row, report, _control)
+        _each_turn(row, report, check_control)
     if b"<" in signs or b"[" in signs:
         _check_special_tokens(row, report, context)
     if b"<" in signs or b"&" in signs:
@@ -88,88 +90,9 @@ def _check_signs(signs: bytes, row: Row, report: Reporter, context: Context) -> 
         _each_turn(row, report, _fences)
 
 
-def _turns(row: Row) -> list[Turn]:
-    return [*row.turns, *row.rejected] if row.rejected else row.turns
-
-
 def _each_turn(row: Row, report: Reporter, one: Callable[[Turn, Reporter], None]) -> None:
-    for turn in _turns(row):
+    for turn in all_turns(row):
         one(turn, report)
-
-
-def _control(turn: Turn, report: Reporter) -> None:
-    found = list(_CONTROL.finditer(turn.text))
-    if not found:
-        return
-    harmless = all(each.group() in "\x0b\x0c\x7f" for each in found)
-    what = "terminal escapes" if any(each.group() in "\x1b\x9b\x9d\x90" for each in found) else "control characters"
-    text = f"{what}: {len(found)} of them, the first is U+{ord(found[0].group()):04X}"
-    if any(pattern.search(turn.text) for pattern in _EATEN.values()):
-        text = "a LaTeX command lost its backslash to JSON: \\frac became a form feed, \\begin a backspace"
-        harmless = False
-    severity = Severity.WARNING if harmless else None
-    report("TXT407", turn.pointer, text, text=turn.text, span=found[0].span(), severity=severity)
-
-
-def _check_characters(row: Row, report: Reporter) -> None:
-    for turn in _turns(row):
-        text = turn.text
-        if text.isascii():
-            if _CONTROL.search(text):
-                _control(turn, report)
-            continue
-        found = MOJIBAKE.search(text)
-        if _CONTROL.search(MOJIBAKE.sub("", text) if found else text):
-            _control(turn, report)
-        if found:
-            whole = repaired(found.group())
-            report("TXT401", turn.pointer, f'"{found.group()}" is probably "{whole}"', text=text, span=found.span(),
-                   fix=None if whole != found.group() else "none")  # fmt: skip
-        position = text.find("\ufffd")
-        if position >= 0:
-            report("TXT402", turn.pointer, f"{text.count(chr(0xFFFD))} lost characters (U+FFFD)", text=text,
-                   span=(position, position + 1))  # fmt: skip
-        if invisible := _invisible(text):
-            name = f"U+{ord(text[invisible[0]]):04X}"
-            report("TXT404", turn.pointer, f"{len(invisible)} invisible characters, the first is {name}", text=text,
-                   span=(invisible[0], invisible[0] + 1))  # fmt: skip
-        if bidi := _bidi(text):
-            report("TXT405", turn.pointer, f"U+{ord(bidi.group()):04X} changes the direction of writing", text=text,
-                   span=bidi.span())  # fmt: skip
-        if _TAGS.search(text) and (tags := _TAGS.search(_FLAGS.sub(lambda m: " " * len(m.group()), text))):
-            report("TXT406", turn.pointer, f"{len(tags.group())} invisible tag characters: {_tagged(tags.group())}",
-                   text=text, span=tags.span())  # fmt: skip
-        if not unicodedata.is_normalized("NFC", text) or (_COMPATIBLE.search(text) and not _CJK.search(text)):
-            report("TXT408", turn.pointer, "some characters are decomposed or compatibility forms")
-        if mixed := _MIXED.search(text):
-            report("TXT409", turn.pointer, "Latin and Cyrillic letters in one word", text=text, span=mixed.span())
-
-
-def _tagged(tags: str) -> str:
-    return '"' + "".join(chr(ord(c) - 0xE0000) if 0x20 <= ord(c) - 0xE0000 < 0x7F else "?" for c in tags)[:60] + '"'
-
-
-def _invisible(text: str) -> list[int]:
-    """Positions of zero-width characters that are not spelling."""
-    return [found.start() for found in _ZERO_WIDTH.finditer(text) if not _is_spelling(text, found.start())]
-
-
-def _is_spelling(text: str, position: int) -> bool:
-    """Joiners in emoji and in scripts that join; zero-width spaces where a script writes no spaces between words."""
-    character = text[position]
-    before, after = text[max(0, position - 1) : position], text[position + 1 : position + 2]
-    if character in "\u200c\u200d":
-        return not before.isascii() and not after.isascii()
-    if character == "\u200b":
-        return any("\u0e00" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" for c in before + after)
-    return False
-
-
-def _bidi(text: str) -> re.Match[str] | None:
-    found = _BIDI.search(text)
-    if found is None or not _RTL.search(text):
-        return found
-    return next((each for each in _BIDI.finditer(text) if each.group() in "\u202d\u202e"), None)
 
 
 @lru_cache(maxsize=4)
@@ -184,7 +107,7 @@ def _check_special_tokens(row: Row, report: Reporter, context: Context) -> None:
     if not _SPECIAL.search(row.joined) and not (own and own.search(row.joined)):
         return
     about_html = "html" in row.lower
-    for turn in _turns(row):
+    for turn in all_turns(row):
         prose = without_code(turn.text)
         found = [each for each in _SPECIAL.finditer(prose) if not (about_html and each.group() in ("<s>", "</s>"))]
         opens_a_turn = any(each.group() in _OPENING_TOKENS for each in found)
@@ -215,7 +138,7 @@ def _trimmed(text: str) -> str:
 def _check_html(row: Row, report: Reporter) -> None:
     if not _HTML.search(row.joined) or any(word in row.lower for word in _ABOUT_MARKUP):
         return
-    for turn in _turns(row):
+    for turn in all_turns(row):
         if turn.text.lstrip().startswith("<"):
             continue  # the turn is markup
         prose = without_code(turn.text)
@@ -275,26 +198,19 @@ def _check_blank_lines(row: Row, report: Reporter) -> None:
             report("TXT413", turn.pointer, "several blank lines in a row", text=turn.text)
 
 
-# JSON reads the LaTeX commands \\frac and \\begin as a form feed or a backspace with the rest behind it.
-_EATEN = {
-    "\x0c": re.compile("\x0c(?=rac|orall|lat|box)"),
-    "\x08": re.compile("\x08(?=eta|egin|ar|inom|ig|old|ullet|mod)"),
-}
-
-
 def _without_control(text: str) -> str:
-    text = _EATEN["\x0c"].sub(r"\\f", _EATEN["\x08"].sub(r"\\b", text))
-    return _CONTROL.sub("", _ESCAPES.sub("", text))
+    text = EATEN["\x0c"].sub(r"\\f", EATEN["\x08"].sub(r"\\b", text))
+    return CONTROL.sub("", _ESCAPES.sub("", text))
 
 
 def _without_invisible(text: str) -> str:
-    gone = set(_invisible(text))
+    gone = set(invisible_places(text))
     return "".join(character for position, character in enumerate(text) if position not in gone)
 
 
 def _without_tags(text: str) -> str:
-    pieces = re.split(f"({_FLAGS.pattern})", text)
-    return "".join(piece if index % 2 else _TAGS.sub("", piece) for index, piece in enumerate(pieces))
+    pieces = re.split(f"({FLAGS.pattern})", text)
+    return "".join(piece if index % 2 else TAGS.sub("", piece) for index, piece in enumerate(pieces))
 
 
 def _without_html(text: str) -> str:
@@ -316,7 +232,7 @@ def _without_template(text: str) -> str:
 
 def _composed(text: str) -> str:
     composed = unicodedata.normalize("NFC", text)
-    return _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found.group()), composed)
+    return COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found.group()), composed)
 
 
 def _trim(text: str) -> str:
@@ -327,7 +243,7 @@ FIXES: dict[str, Fixer] = {
     "TXT401": edit_text(repaired),
     "TXT403": edit_text(_without_html),
     "TXT404": edit_text(_without_invisible),
-    "TXT405": edit_text(lambda text: _BIDI.sub("", text)),
+    "TXT405": edit_text(lambda text: BIDI.sub("", text)),
     "TXT406": edit_text(_without_tags),
     "TXT407": edit_text(_without_control),
     "TXT408": edit_text(_composed),
