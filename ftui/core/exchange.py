@@ -44,6 +44,8 @@ def to_tool(plan: Plan, tool: str) -> Exchanged:
         "data.eval",
         "train.precision",
     }
+    if tool == "trl":
+        told.add("train.warmup_ratio")  # said as warmup_steps
     for word in WORDS[tool]:
         section, _, key = word.field.partition(".")
         value = whole[section][key]
@@ -53,6 +55,10 @@ def to_tool(plan: Plan, tool: str) -> Exchanged:
         if (said_value := word.say(value)) is not None:
             said[word.key] = said_value
     said |= _SPECIAL[tool](plan)
+    if plan.data.eval:  # held-out rows of their own: none are split off
+        for key in ("val_set_size", "val_size"):
+            said.pop(key, None)
+    said["base_model" if tool == "axolotl" else "model_name_or_path"] = _model(plan)
     if plan.method.task in ("sft", "text", "reward", "grpo", "rloo"):
         said.pop("beta", None)
         said.pop("pref_beta", None)
@@ -66,13 +72,23 @@ def to_tool(plan: Plan, tool: str) -> Exchanged:
     ]
     if plan.stages:
         left_out.append("stages: export them one by one")
+    if "/" not in _model(plan):
+        left_out.append(f"model.id = {plan.model.id!r}: a name of ftui's own; put the model's folder or hub id there")
     return Exchanged(said, tuple(left_out + _about_rows(plan, tool)))
+
+
+def _model(plan: Plan) -> str:
+    """The model's hub id or folder: a short name of ftui's catalogue means nothing elsewhere."""
+    return plan.model.id if "/" in plan.model.id else plan.model.path or plan.model.id
 
 
 def _about_rows(plan: Plan, tool: str) -> list[str]:
     """What the other tool wants of the data, which a configuration alone cannot give it."""
+    if tool == "trl" and plan.data.eval:
+        return [f"data.eval = {plan.data.eval!r}: its command splits held-out rows off the training rows instead"]
     if tool == "llamafactory":
-        return [f"the rows: LLaMA-Factory knows datasets by name; enter {plan.data.train} into its dataset_info.json"]
+        files = " and ".join(filter(None, (plan.data.train, plan.data.eval)))
+        return [f"the rows: LLaMA-Factory knows datasets by name; enter {files} into its dataset_info.json"]
     if tool == "axolotl" and plan.method.task in ("dpo", "kto", "orpo", "grpo"):
         return [f"the rows: Axolotl reads rows for {plan.method.task} in a shape of its own; see its dataset formats"]
     return []
@@ -145,6 +161,8 @@ def _axolotl(plan: Plan) -> dict[str, Any]:
         "output_dir": f"./{plan.run.name}-output",
         "bf16": "auto" if plan.train.precision == "auto" else plan.train.precision.startswith("bf16"),
     }
+    if plan.data.eval:
+        said["test_datasets"] = [{"path": plan.data.eval, "type": kind, "split": "train"}]
     if (task := TASKS["axolotl"][plan.method.task]) is not None:
         said["rl"] = task
     if task == "kto":
@@ -164,7 +182,9 @@ def _axolotl(plan: Plan) -> dict[str, Any]:
 
 def _llamafactory(plan: Plan) -> dict[str, Any]:
     technique = "full" if plan.method.technique == "full" else "lora"
+    held_out = {"eval_dataset": plan.data.eval} if plan.data.eval else {}
     said: dict[str, Any] = {
+        **held_out,
         "stage": TASKS["llamafactory"][plan.method.task],
         "do_train": True,
         "finetuning_type": technique,
@@ -240,6 +260,8 @@ def _hear_axolotl(data: Mapping[str, Any]) -> Heard:
         heard["train.attention"] = ("flash", ("flash_attention", "attn_implementation"))
     if name := _first_file(data.get("datasets")):
         heard["data.train"] = (name, ("datasets",))
+    if name := _first_file(data.get("test_datasets")):
+        heard["data.eval"] = (name, ("test_datasets",))
     return heard
 
 
@@ -262,6 +284,8 @@ def _hear_llamafactory(data: Mapping[str, Any]) -> Heard:
         heard["method.task"] = (tasks.get(str(data["stage"]), data["stage"]), ("stage", "do_train"))
     if name := data.get("dataset"):
         heard["data.train"] = (str(name).split(",")[0], ("dataset",))
+    if name := data.get("eval_dataset"):
+        heard["data.eval"] = (str(name).split(",")[0], ("eval_dataset",))
     return heard
 
 

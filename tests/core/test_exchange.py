@@ -129,3 +129,23 @@ def test_what_the_other_tool_wants_of_the_rows_is_said() -> None:
     assert any("dataset_info.json" in words for words in to_tool(PLAN, "llamafactory").left_out)
     dpo = from_mapping({**to_mapping(PLAN), "method": {"task": "dpo"}})
     assert any("shape of its own" in words for words in to_tool(dpo, "axolotl").left_out)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_held_out_rows_are_carried_over_or_named(tool: str) -> None:
+    plan = from_mapping({**to_mapping(PLAN), "data": {"train": "/rows.jsonl", "eval": "/held-out.jsonl"}})
+    made = to_tool(plan, tool)
+    assert "/held-out.jsonl" in json.dumps(made.data) or any("/held-out.jsonl" in words for words in made.left_out)
+    assert not {"val_set_size", "val_size"} & made.data.keys(), "nothing is split off besides"
+    if tool != "trl":
+        assert value(from_tool(made.data, tool).data, "data.eval") == "/held-out.jsonl"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_short_name_of_the_catalogue_is_said_as_a_folder(tool: str) -> None:
+    key = "base_model" if tool == "axolotl" else "model_name_or_path"
+    known = from_mapping({**to_mapping(PLAN), "model": {"id": "tiny", "path": "/models/tiny"}})
+    assert to_tool(known, tool).data[key] == "/models/tiny"
+    unknown = to_tool(from_mapping({**to_mapping(PLAN), "model": {"id": "tiny"}}), tool)
+    assert any(words.startswith("model.id") for words in unknown.left_out)
+    assert not any(words.startswith(("model.id", "train.warmup_ratio")) for words in to_tool(PLAN, tool).left_out)
