@@ -77,6 +77,9 @@ def test_a_mixture_is_trained_with_packed_experts(make_run: MakeRun, mixture: Pa
         with_adapter = finished.load_tuned(run, plan, torch.float32)(input_ids=ids).logits
         assert torch.allclose(merged(input_ids=ids).logits, with_adapter, atol=1e-3)
         assert not torch.allclose(plain(input_ids=ids).logits, with_adapter, atol=0.1)
+        merged.save_pretrained(run / "merged")
+        read_back = AutoModelForCausalLM.from_pretrained(run / "merged", dtype=torch.float32)
+        assert torch.allclose(read_back(input_ids=ids).logits, with_adapter, atol=1e-3)
 
 
 def test_dropout_gives_way_to_adapters_of_experts(make_run: MakeRun, mixture: Path) -> None:
