@@ -121,13 +121,21 @@ def alpaca_row(random: Random, case: Case) -> Row:
     return {"instruction": random.choice(TEAM), "input": case.text, "output": team}
 
 
+def as_answered(asked: str) -> str:
+    """The question in words that its answer keeps to: the answers are sentences, also where one word was asked for."""
+    start, end = "What is ", ", in one word?"
+    if asked.startswith(start) and asked.endswith(end):
+        return f"What kind of thing is {asked.removeprefix(start).removesuffix(end)}?"
+    return asked
+
+
 def general_rows(random: Random, count: int, *, probe: bool) -> list[Row]:
     """Distinct chat rows of general questions; the probe's are those that the tiny model never read."""
     rows: dict[str, Row] = {}
     while len(rows) < count:
         asked, answered = question(random)
         if held_out(asked) == probe:
-            rows.setdefault(asked, {"messages": [user(asked), assistant(answered)]})
+            rows.setdefault(asked, {"messages": [user(as_answered(asked)), assistant(answered)]})
     return list(rows.values())
 
 
