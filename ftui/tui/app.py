@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.filter import Monochrome, NoColor
+from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
@@ -52,6 +54,10 @@ FTUI_THEME = Theme(
 )
 
 
+MOST_WAITING_KEYS = 2_000
+FLOOD = "Too much at once: a part of what was pasted is left out. A file's path can be pasted instead."
+
+
 class FtuiApp(App[int]):
     """Opens one first screen and stays until it is left."""
 
@@ -80,6 +86,7 @@ class FtuiApp(App[int]):
             chosen = saved_theme()
             self.theme = chosen if chosen in self.available_themes else FTUI_THEME.name
         self._first = first
+        self._flooded = False
         self.glyphs = ASCII if ascii_only or wants_ascii() else UNICODE
         self.clock, self.monotonic = clock, monotonic
         self.farewell: list[str] = []
@@ -155,6 +162,26 @@ class FtuiApp(App[int]):
                 yield SystemCommand(binding.description, tooltip or f"key {self.get_key_display(binding)}", run)
         yield SystemCommand("Theme", "Choose colours, those of your terminal among them", self.action_change_theme)
         yield SystemCommand("Screenshot", "Write this screen as an SVG file", self.deliver_screenshot)
+
+    def post_message(self, message: Message) -> bool:
+        """Leave keys out where thousands wait already: a paste into a terminal that cannot mark it as one.
+
+        Each is typed letter by letter, and a megabyte of them would keep the screen busy for minutes.
+        """
+        if isinstance(message, events.Key) and message.is_printable and self._waiting_keys() > MOST_WAITING_KEYS:
+            if not self._flooded:
+                self._flooded = True
+                self.call_later(self._say_flood)
+            return False
+        return super().post_message(message)
+
+    def _waiting_keys(self) -> int:
+        focused = self.focused if self._screen_stacks.get(self._current_mode) else None
+        return self.message_queue_size + (focused.message_queue_size if focused is not None else 0)
+
+    def _say_flood(self) -> None:
+        self._flooded = False
+        self.notify(FLOOD, severity="warning", markup=False)
 
     def _handle_exception(self, error: Exception) -> None:
         if isinstance(error, WorkerFailed) and _is_left_behind():

@@ -97,8 +97,9 @@ class Wizard:
 
     def close(self) -> None:
         """Back to the first screen; the draft stays."""
-        self.stage = ""
-        self.app.pop_screen()
+        if self.stage:
+            self.stage = ""
+            self.app.pop_screen()
 
     def keep(self, stage: str, field: str = "") -> None:
         """Save the draft. A disk that refuses is said once and stops nothing."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fake_runs import make_run
 from screens_kit import answer_with, settle, watch_app, welcome_app
+from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
@@ -23,10 +24,12 @@ from ftui.tui.app import FtuiApp
 from ftui.tui.screens.base import active_bindings
 from ftui.tui.screens.chat import ChatScreen
 from ftui.tui.screens.compare import CompareScreen
+from ftui.tui.screens.confirm import AskDialog
 from ftui.tui.screens.export import ExportScreen
 from ftui.tui.screens.rate import RateScreen
 from ftui.tui.screens.result import RunResultScreen
 from ftui.tui.screens.review import ReviewScreen
+from ftui.tui.screens.welcome import WelcomeScreen
 from ftui.tui.state import WizardState
 from ftui.tui.widgets.key_bar import MOST_KEYS, PALETTE_WORD, KeyBar
 
@@ -228,3 +231,38 @@ async def test_no_dialog_traps_the_focus_and_escape_closes_it(
         await pilot.press("escape")
         await pilot.pause(0.2)
         assert app.screen is below
+
+
+def bunch(app: FtuiApp, *keys: str) -> None:
+    """Keys that arrive together, before any of them is acted on."""
+    target = app.focused or app.screen
+    for key in keys:
+        target.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+@pytest.mark.parametrize("key", ["n", "g", "c", "escape", "enter"])
+async def test_two_answers_to_a_dialog_close_the_dialog_alone(key: str, own_home: Path) -> None:
+    save_draft("data", "path", WizardState(data_file="rows.jsonl").to_mapping())
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("n")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, AskDialog)
+        bunch(app, *[key] * 6)
+        await settle(pilot, 0.3)
+        assert app.is_running and app.crash is None
+        assert isinstance(app.screen_stack[0], WelcomeScreen) and len(app.screen_stack) <= 2
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "welcome"])
+async def test_escapes_in_a_bunch_never_close_the_program(place: str, run: Path, tmp_path: Path) -> None:
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at(pilot, place, run, tmp_path)
+        if place == "train":
+            app.open_run(run)
+            await settle(pilot)
+        bunch(app, *["escape"] * 6)
+        await settle(pilot, 0.3)
+        assert app.is_running and app.crash is None and isinstance(app.screen_stack[0], WelcomeScreen)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
@@ -25,7 +26,15 @@ MOST_CLIPBOARD_CHARACTERS = 60_000
 Result = TypeVar("Result")
 
 
-class FtuiScreen(Screen[Result]):
+class ClosedOnce(Screen[Result]):
+    """A screen that closes itself only: over a slow line keys come in bunches, and the second of two Escapes, which was
+    meant for this screen too, must not close the one below."""
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+
+class FtuiScreen(ClosedOnce[Result]):
     """A full screen. Subclasses give their widgets in `compose_body`."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST_CELLS, "-narrow"), (100, "-wide")]
@@ -57,6 +66,8 @@ class FtuiScreen(Screen[Result]):
 
     def leave(self, result: Result | None = None) -> None:
         """Back to the screen below with this result, or out of the program where there is none."""
+        if self.app.screen is not self:
+            return
         if len(self.app.screen_stack) > 1:
             self.dismiss(result)
         else:
@@ -82,7 +93,7 @@ class FtuiScreen(Screen[Result]):
         self.notify(safe(text, newlines=True), severity=cast("Any", severity), markup=False)
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(ClosedOnce[Result], ModalScreen[Result]):
     """A box over a screen that wants an answer."""
 
     HORIZONTAL_BREAKPOINTS = FtuiScreen.HORIZONTAL_BREAKPOINTS
