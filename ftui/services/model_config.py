@@ -69,7 +69,7 @@ def find_model(name: str, *, online: bool | None = None, guess: bool = False) ->
         return _found(model_id, "fetched", remembered)
     online = not hub_offline() if online is None else online
     guessed = _alike(model_id) if guess else None
-    if guessed is not None and ("/" not in model_id or not online):
+    if guessed is not None and ("/" not in model_id or not online or guessed.id.lower() == model_id.lower()):
         return guessed
     try:
         return _from_hub(model_id, online)
