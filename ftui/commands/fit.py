@@ -54,7 +54,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--accumulation", type=int, metavar="N", dest="accumulates", help="micro-batches per optimizer step"
     )
-    recipe.add_argument("--kernels", choices=("torch", "liger", "unsloth"), help="of norms, rotary positions and MLPs")
     recipe.add_argument("--attention", choices=("sdpa", "flash", "eager"))
     recipe.add_argument("--lora-rank", type=int, metavar="N")
     recipe.add_argument("--lora-targets", metavar="all-linear|NAME,NAME")
@@ -64,12 +63,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--cpu-offload", action="store_true", default=None, help="FSDP and ZeRO keep weights and states in host memory"
     )
-    recipe.add_argument(
+    others = parser.add_argument_group("how other programs train (not given: as ftui does)")
+    others.add_argument("--kernels", choices=("torch", "liger", "unsloth"), help="of norms, rotary positions and MLPs")
+    others.add_argument(
         "--transformers",
         choices=("5", "4.48", "4.45"),
         help="the release whose memory habits count (default: 5, with which ftui trains; 4.48 for a full loss)",
     )
-    recipe.add_argument(
+    others.add_argument(
         "--kbit-upcast",
         choices=("none", "norms", "all"),
         help="raised to fp32 beside 4-bit weights: all (peft.prepare_model_for_kbit_training), norms (TRL before 1.0)",

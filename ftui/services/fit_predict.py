@@ -167,7 +167,7 @@ def _best_method(
     shape: ModelShape, target: Target, given: Mapping[str, Any], calibration: Calibration | None
 ) -> FitAnswer:
     """The least approximate method that fits with what was pinned; if none does, the one that needs least."""
-    methods = ("full", "lora", "qlora") if given.get("quant", "none") == "none" else ("qlora",)
+    methods = _open_methods(given)
     answers = []
     for method in methods:
         answers.append(predict(shape, target, _request({**given, "method": method}, target.gpu), calibration))
@@ -177,12 +177,17 @@ def _best_method(
     return tight[0] if tight else min(answers, key=lambda answer: answer.band.expected)
 
 
+def _open_methods(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ways of tuning that are still open, the least approximate first."""
+    return ("full", "lora", "qlora") if given.get("quant", "none") == "none" else ("qlora",)
+
+
 # ---- the CPU ----
 
 
 def _on_cpu(shape: ModelShape, target: Target, given: Mapping[str, Any]) -> FitAnswer:
     """On the CPU ftui trains in fp32; the least approximate method whose memory fits into RAM is taken."""
-    methods = (given["method"],) if "method" in given else ("full", "lora", "qlora")
+    methods = (given["method"],) if "method" in given else _open_methods(given)
     answer = None
     for method in methods:
         request = FitRequest(**{"precision": "fp32", "loss": "chunked", **given, "method": method})

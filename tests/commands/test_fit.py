@@ -108,8 +108,8 @@ def test_the_flags_offer_what_the_request_takes():
         if name != "grad_checkpointing":
             assert choices <= set(CHOICES[name]), name
     known = {field.name for field in fields(FitRequest)}
-    recipe = next(group for group in parser._action_groups if "recipe" in (group.title or ""))
-    assert {action.dest for action in recipe._group_actions} <= known
+    groups = [group for group in parser._action_groups if "recipe" in str(group.title) or "train" in str(group.title)]
+    assert len(groups) == 2 and {action.dest for group in groups for action in group._group_actions} <= known
 
 
 def test_nothing_asked_is_recommended_with_reasons(capsys):
@@ -340,6 +340,20 @@ def test_gradients_of_several_micro_batches_are_held_while_the_next_runs(capsys)
     assert several["recipe"]["accumulates"] and not one["recipe"]["accumulates"]
     assert several["memory"]["allocated_bytes"] > one["memory"]["allocated_bytes"] + 2 * 10**9
     assert "--accumulation 0 is not possible" in refusal(capsys, *flags, "--accumulation", "0")
+
+
+def test_every_task_is_answered_for_every_way_of_sharing(capsys, small):
+    for task in ("sft", "dpo", "kto", "reward", "grpo", "rloo"):
+        for sharding in ("ddp", "fsdp", "zero2", "zero3"):
+            for method in ("full", "lora", "qlora"):
+                flags = ("--task", task, "--gpus", "2", "--sharding", sharding, "--method", method, "--seq-len", "128")
+                found = answer(capsys, small, "--vram-gib", "24", *flags)
+                assert found["verdict"] == "fits" and found["recipe"]["sharding"] == sharding
+
+
+def test_quantised_weights_leave_qlora_on_the_cpu_too(capsys, small, monkeypatch):
+    monkeypatch.setattr("ftui.services.hardware_signs.has_any_sign", lambda: False)
+    assert answer(capsys, small, "--quant", "nf4", "--seq-len", "128")["recipe"]["method"] == "qlora"
 
 
 # ---- asked wrongly ----

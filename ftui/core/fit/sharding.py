@@ -47,7 +47,7 @@ def _fsdp(step: Step, name: str, parts: Components) -> Components:
             shared[part] = _shared(step, shared[part])
     if name not in WITHOUT_WEIGHTS:
         shared["gathered"] = _gathered_layers(step) + _root(step)
-        if step.recipe.train_base:
+        if step.recipe.train_base and "gradients" in shared:
             shared["gradients"] += _layer_params(step) * step.recipe.compute
     if name == "backward_first_layer" and step.request.grad_checkpointing and not step.recipe.train_base:
         shared["checkpoints"] = KEPT_IN_BACKWARD * step.shape.layers * step.stream
@@ -62,7 +62,7 @@ def _zero(step: Step, name: str, parts: Components) -> Components:
         # 16-bit weights and gradients; fp32 weights and both moments in the optimizer.
         shared["weights"] = states.trainable * width
         shared["optimizer"] = _shared(step, states.trainable * 4 + states.trainable * 8)
-        share = parts["gradients"] / max(1, states.gradients)
+        share = parts.get("gradients", 0) / max(1, states.gradients)
         bucket = min(REDUCE_BUCKET, states.trainable) * width
         shared["gradients"] = int(_shared(step, states.trainable * width) * min(1.0, share)) + bucket
     else:
