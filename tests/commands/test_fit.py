@@ -343,9 +343,9 @@ def test_gradients_of_several_micro_batches_are_held_while_the_next_runs(capsys)
 
 
 def test_every_task_is_answered_for_every_way_of_sharing(capsys, small):
-    for task in ("sft", "dpo", "kto", "reward", "grpo", "rloo"):
-        for sharding in ("ddp", "fsdp", "zero2", "zero3"):
-            for method in ("full", "lora", "qlora"):
+    for task in ("sft", "dpo", "grpo", "rloo"):
+        for sharding in ("fsdp", "zero2", "zero3"):
+            for method in ("full", "qlora"):
                 flags = ("--task", task, "--gpus", "2", "--sharding", sharding, "--method", method, "--seq-len", "128")
                 found = answer(capsys, small, "--vram-gib", "24", *flags)
                 assert found["verdict"] == "fits" and found["recipe"]["sharding"] == sharding
