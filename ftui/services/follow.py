@@ -105,9 +105,7 @@ def plain_line(event: Event) -> str | None:
         case Sample():
             return f"sample at step {event.step}: {clip(event.prompt, 40)} -> {clip(event.output, 60)}"
         case Alert():
-            return (
-                f"{event.level.upper()} {clip(event.message, 200)}{' ' + clip(event.hint, 160) if event.hint else ''}"
-            )
+            return f"{event.level.upper()} {_with_hint(clip(event.message, 300), event.hint)}"
         case Checkpoint():
             return f"checkpoint {safe(event.path)} ({gib(event.size_bytes)}{', best so far' if event.best else ''})"
         case Attempt():
@@ -116,10 +114,16 @@ def plain_line(event: Event) -> str | None:
         case Done():
             return f"trainer done at step {event.step}: {safe(event.status)} after {duration(event.seconds)}"
         case Failed():
-            hint = f" {clip(event.hint, 200)}" if event.hint else ""
-            return f"FAILED {clip(event.title, 100)}: {clip(event.message, 300)}{hint}"
+            return f"FAILED {clip(event.title, 100)}: {_with_hint(clip(event.message, 300), event.hint)}"
         case Memory():
             return None
+
+
+def _with_hint(message: str, hint: str) -> str:
+    """What happened and what to do next, as sentences."""
+    if not hint:
+        return message
+    return f"{message}{'' if message.endswith(('.', '!', '?', '…')) else '.'} {clip(hint, 300)}"
 
 
 def _step_line(event: Step) -> str:
