@@ -21,7 +21,9 @@ from typing import Any
 
 from ftui.core.render_dialect import Dialect, Message, Note, RenderError
 from ftui.core.render_fit import Draft, cut_text, leading_system, shorten
-from ftui.core.render_spans import Span, before_answer, ends_with_special, written, written_prompt
+from ftui.core.render_prefixes import Span
+from ftui.core.render_spans import before_answer, written, written_prompt
+from ftui.core.render_special import ends_with_special
 
 __all__ = [
     "Dialect",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ftui.core.render_dialect import Encode, Message, Note
-from ftui.core.render_spans import Span
+from ftui.core.render_prefixes import Span
 
 
 @dataclass(frozen=True)

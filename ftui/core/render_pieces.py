@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ftui.core.render import Dialect, Options, Rendered, render_text
-from ftui.core.render_spans import Span
+from ftui.core.render_prefixes import Span
 
 
 def text_pieces(dialect: Dialect, text: str, options: Options) -> tuple[Rendered, ...]:

@@ -13,28 +13,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from ftui.core.render_dialect import Dialect, Message, Note, RenderError
-from ftui.core.render_forms import REASONING, Form, equivalent_forms, other_call, other_words, text_of, thinking_of
+from ftui.core.render_forms import REASONING, Form, equivalent_forms, other_call, text_of, thinking_of
+from ftui.core.render_prefixes import EMPTY_THINKING, Span, attempted, span_of
+from ftui.core.render_special import ends_with_special, special_at
 
-# An empty thinking block that a template writes by itself in front of an answer without reasoning.
-_EMPTY_THINKING = re.compile(r"\s*(?:<think>)?\s*</think>\s*")
 _THOUGHT = re.compile(r"\s*</?think>\s*")
 
 Marks = Sequence[tuple[int, int]]
 """The (start, end) of every {% generation %} block in a text."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Characters `start` to `end` of a rendered text are trained; they belong to message number `message`."""
-
-    start: int
-    end: int
-    message: int
 
 
 def written(
@@ -57,7 +47,7 @@ def written(
     spans = None if kwargs else _quick_spans(dialect, form, text, trained, shift)
     if spans is None:
         spans = [
-            _span(dialect, form, text, index - shift, index, kwargs)
+            span_of(dialect, form, text, index - shift, index, kwargs)
             for index in trained
             if 0 <= index - shift < len(form.messages)
         ]
@@ -80,13 +70,13 @@ def _frame(dialect: Dialect) -> tuple[str, str, str] | None:
     try:
         text = dialect.render(probe, None, False)
         form = Form(tuple(probe), None)
-        first, last = (_span(dialect, form, text, index, index, {}) for index in (1, 3))
+        first, last = (span_of(dialect, form, text, index, index, {}) for index in (1, 3))
         before, prompt = dialect.render(probe[:3], None, False), dialect.render(probe[:3], None, True)
     except RenderError:
         return None
     lead = prompt[len(before) :] if prompt.startswith(before) else ""
     said = text[first.start : first.end], text[last.start : last.end]
-    if not lead or not _special_at(dialect.special_tokens, lead.lstrip(), 0):
+    if not lead or not special_at(dialect.special_tokens, lead.lstrip(), 0):
         return None
     if not (said[0].startswith("two") and said[1].startswith("four")) or text.count(lead) != 2:
         return None
@@ -112,11 +102,11 @@ def _quick_spans(dialect: Dialect, form: Form, text: str, trained: Sequence[int]
         content = message.get("content")
         if message.get("tool_calls") or not isinstance(content, str) or "reasoning_content" in message:
             return None
-        if _EMPTY_THINKING.match(content):  # whose thinking it is, only a second rendering tells
+        if EMPTY_THINKING.match(content):  # whose thinking it is, only a second rendering tells
             return None
         start = text.find(lead, position) + len(lead)
         if not text.startswith(content, start) or not content:
-            if empty := _EMPTY_THINKING.match(text, start):
+            if empty := EMPTY_THINKING.match(text, start):
                 start = empty.end()
             content = content.strip()
             if not content or not text.startswith(content, start):
@@ -157,11 +147,6 @@ def before_answer(
     before = text[: spans[-1].start] if spans else prompt
     bare = [_THOUGHT.sub("", some).rstrip() for some in (before, prompt)]
     return before if bare[0] == bare[1] else prompt
-
-
-def ends_with_special(text: str, specials: frozenset[str]) -> str:
-    """The special token that `text` ends with, or ""."""
-    return next((text[-n:] for n in _lengths(specials) if text[-n:] in specials), "")
 
 
 def _first_faithful(
@@ -213,7 +198,7 @@ def _lost(
             {**m, "tool_calls": [other_call(c) for c in m["tool_calls"]]} if m.get("tool_calls") else m
             for m in form.messages
         ]
-        if _try(dialect, others, form.tools, add_generation_prompt, kwargs) == text:
+        if attempted(dialect, others, form.tools, add_generation_prompt, kwargs) == text:
             lost.append(Note("calls_dropped", "the template does not write tool calls"))
     return lost
 
@@ -227,106 +212,6 @@ def _lost_thinking(form: Form, text: str) -> list[Note]:
     if not numbers:
         return []
     return [Note("thinking_dropped", f"the template leaves out the reasoning of message {', '.join(numbers)}")]
-
-
-def _span(dialect: Dialect, form: Form, text: str, index: int, number: int, kwargs: Mapping[str, Any]) -> Span:
-    """The span in `text` of message `index` of the form."""
-    before, upto = form.messages[:index], form.messages[: index + 1]
-    prompt = _try(dialect, before, form.tools, True, kwargs) if before else None
-    whole = text if len(upto) == len(form.messages) else _try(dialect, upto, form.tools, False, kwargs)
-    start = len(prompt) if prompt is not None and text.startswith(prompt) else None
-    if start is not None and whole is not None and text.startswith(whole) and len(whole) >= start:
-        end = len(whole)
-    else:
-        low, high = _differing(dialect, form, text, index, kwargs)
-        if start is None or start > low:
-            start = _header_end(dialect, text, prompt, low)
-        end = high + _shared_tail(dialect, form, upto, text[high:], whole, index, kwargs)
-    if empty := _EMPTY_THINKING.match(text, start, end):
-        start = empty.end()
-    return Span(start, _with_end_of_turn(dialect, text, start, end), number)
-
-
-def _try(
-    dialect: Dialect, messages: Sequence[Message], tools: Any, prompt: bool, kwargs: Mapping[str, Any]
-) -> str | None:
-    try:
-        return dialect.render(messages, tools, prompt, **kwargs)
-    except RenderError:
-        return None
-
-
-def _differing(dialect: Dialect, form: Form, text: str, index: int, kwargs: Mapping[str, Any]) -> tuple[int, int]:
-    """Where `text` changes when message `index` says something else: from its first to its last own character."""
-    messages = list(form.messages)
-    messages[index] = other_words(messages[index])
-    other = _try(dialect, messages, form.tools, False, kwargs)
-    if other is None or other == text:
-        content = text_of(form.messages[index]).strip()
-        start = text.rfind(content) if content else -1
-        if start < 0:
-            raise RenderError(f"the template does not write message {index + 1}, so it cannot be trained")
-        return start, start + len(content)
-    low = _common(text, other)
-    return low, len(text) - _common(text[low:][::-1], other[low:][::-1])
-
-
-def _header_end(dialect: Dialect, text: str, prompt: str | None, low: int) -> int:
-    """The end of the turn's header in `text`, at or before `low`, when the prompt is not a prefix of the text."""
-    if prompt is None:
-        return low
-    shared = _common(prompt, text[:low])
-    while shared and _inside_special(dialect, text, shared):
-        shared -= 1
-    header = _last_piece(dialect, prompt)
-    if header and shared >= len(prompt) - len(header) + len(_special_at(dialect.special_tokens, header, 0)):
-        # The generation prompt only goes on differently behind its last token: with an opened <think>, say.
-        return shared
-    found = text.rfind(header, 0, low) if header else -1
-    return low if found < 0 else found + len(header)
-
-
-def _last_piece(dialect: Dialect, prompt: str) -> str:
-    """The prompt from its last special token on: "[/INST]", or "<|im_start|>assistant" and a line break."""
-    for position in range(len(prompt) - 1, max(-1, len(prompt) - 200), -1):
-        if _special_at(dialect.special_tokens, prompt, position):
-            return prompt[position:]
-    return ""
-
-
-def _shared_tail(
-    dialect: Dialect,
-    form: Form,
-    upto: Sequence[Message],
-    tail: str,
-    whole: str | None,
-    index: int,
-    kwargs: Mapping[str, Any],
-) -> int:
-    """How much of `tail`, the text after the turn's own characters, the template writes for the turn itself."""
-    if whole is None:
-        return 0
-    if len(upto) == len(form.messages):
-        return len(tail)
-    alone = Form(tuple(upto), form.tools)
-    _, high = _differing(dialect, alone, whole, index, kwargs)
-    shared = _common(tail, whole[high:])
-    while shared and _inside_special(dialect, tail, shared):
-        shared -= 1
-    return shared
-
-
-def _with_end_of_turn(dialect: Dialect, text: str, start: int, end: int) -> int:
-    """Leave out the line break after the end-of-turn; take in an end-of-turn that stands just after `end`."""
-    specials = dialect.special_tokens
-    bare = len(text[:end].rstrip())
-    if bare > start and ends_with_special(text[:bare][-_longest(specials) :], specials):
-        return bare
-    after = end
-    while after < len(text) and text[after].isspace():
-        after += 1
-    closing = _special_at(specials, text, after)
-    return after + len(closing) if closing else end
 
 
 def _marks(dialect: Dialect, form: Form, text: str, kwargs: Mapping[str, Any]) -> Marks | None:
@@ -382,39 +267,3 @@ def _single_bos(dialect: Dialect, text: str, spans: list[Span], notes: list[Note
         spans = [Span(span.start - size, span.end - size, span.message) for span in spans]
         notes.append(Note("double_bos", f"{dialect.bos} stood twice at the beginning; one is left out"))
     return text, spans
-
-
-def _common(one: str, other: str) -> int:
-    """The length of the common beginning of two texts."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-@lru_cache(maxsize=8)
-def _lengths(specials: frozenset[str]) -> tuple[int, ...]:
-    return tuple(sorted({len(token) for token in specials if token}, reverse=True))
-
-
-def _longest(specials: frozenset[str]) -> int:
-    return max(_lengths(specials), default=1)
-
-
-def _special_at(specials: frozenset[str], text: str, position: int) -> str:
-    return next(
-        (text[position : position + n] for n in _lengths(specials) if text[position : position + n] in specials), ""
-    )
-
-
-def _inside_special(dialect: Dialect, text: str, cut: int) -> bool:
-    """Whether `cut` falls inside a special token of `text`."""
-    specials = dialect.special_tokens
-    for start in range(max(0, cut - _longest(specials)), cut):
-        if start + len(_special_at(specials, text, start)) > cut:
-            return True
-    return False
