@@ -49,11 +49,12 @@ class ArrowReader:
                     self.tally.count("damaged", 0)
                     self.report("FIL014", "", f"{batch.num_rows} rows take {batch.nbytes >> 20:,} MiB when unpacked")
                     return
+                batch.validate(full=True)  # of a damaged file, offsets may point anywhere in memory
                 for row in batch.to_pylist():
                     yield self.tally.records, None, plain(row)
                     self.tally.records += 1
                     self.tally.readable += 1
-        except (pyarrow.ArrowException, OSError, ValueError, UnicodeDecodeError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError, SystemError) as error:
             self.report.at(None)
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             self.tally.count("damaged", 0)

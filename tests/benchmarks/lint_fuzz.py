@@ -89,6 +89,8 @@ def attempt(folder: Path, name: str, data: bytes, source: random.Random) -> str:
         arguments += ["--diff", "--unsafe-fixes"]
     else:
         arguments += ["--format", kind]
+    if source.random() < 0.4:
+        arguments += ["--model", "tiny", "--max-length", "200"]
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     began = time.monotonic()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -119,6 +119,19 @@ def test_a_truncated_binary_file_is_a_finding(tmp_path: Path) -> None:
     assert rows and rows[:20] == ROWS, "rows before the cut are read"
 
 
+def test_offsets_that_point_nowhere_are_damage(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    import pyarrow.ipc
+
+    offsets = arrow.py_buffer(b"".join(n.to_bytes(4, "little") for n in (0, 6, 2, 8)))
+    texts = arrow.StringArray.from_buffers(3, offsets, arrow.py_buffer(b"abcdefgh"))
+    batch = arrow.RecordBatch.from_arrays([texts], ["text"])
+    with pyarrow.ipc.new_stream(tmp_path / "a.arrow", batch.schema) as out:
+        out.write_batch(batch)
+    rows, codes = read(tmp_path / "a.arrow")[:2]
+    assert not rows and codes == ["FIL013"]
+
+
 def test_zstd_reads_like_gzip_and_a_cut_is_seen(tmp_path: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
     packed = zstandard.compress(LINES.encode())
