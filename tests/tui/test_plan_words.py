@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ftui.core.text import cell_width
+from ftui.services.run_list import RunSummary
 from ftui.tui.glyphs import UNICODE, to_ascii
 from ftui.tui.plan_words import Entry, about, entry_row
+from ftui.tui.screens.pick_run import run_line
 
 
 def row(value: str, reason: str, width: int, name: str = "data.train") -> str:
@@ -39,3 +41,14 @@ def test_paths_begin_at_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_ascii_keeps_the_width_of_units_and_keys() -> None:
     assert to_ascii("71 °C ⏎ ⌫") == "71  C < <"
+
+
+def test_a_list_of_runs_keeps_its_columns_and_the_end_of_each_name() -> None:
+    runs = [
+        RunSummary("20261122-113254-demo-tiny", "stopped", 7, 100, "", "", "", ""),
+        RunSummary("20261122-103534-support-tickets-qwen3-0-6b", "interrupted", 12_000, 15_000, "", "", "", "SHIP"),
+    ]
+    short, long = (run_line(run, 64).plain for run in runs)
+    assert "20261122-113254-demo-tiny" in short and "tickets-qwen3-0-6b" in long
+    assert short.index("stopped") == long.index("interrupted") and short.rstrip().endswith("7/100")
+    assert max(cell_width(line) for line in (short, long)) <= 64

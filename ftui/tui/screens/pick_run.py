@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from ftui.core.text import clip
+from ftui.core.text import clip_start, pad
 from ftui.services.run_list import RunSummary, list_runs
 from ftui.tui.screens.base import Dialog, Plain
 
@@ -58,10 +58,12 @@ def run_line(run: RunSummary, width: int) -> Content:
         "running": "$text-accent",
     }
     verdict = run.verdict.replace("DONT_SHIP", "DON'T SHIP")
-    name_cells = max(16, width - 44)
+    # Beside the longest of each: "interrupted", "INCONCLUSIVE". The end of a name tells runs of one day apart.
+    steps_cells = 15 if width >= 76 else 11
+    name_cells = max(16, width - 28 - steps_cells)
     return Content.assemble(
-        f"{clip(run.run, name_cells):<{name_cells}}  ",
-        (f"{run.status:<12}", looks.get(run.status, "dim")),
-        (f"{steps:>15}", "dim"),
+        pad(clip_start(run.run, name_cells), name_cells) + "  ",
+        (f"{run.status:<11} ", looks.get(run.status, "dim")),
+        (f"{steps:>{steps_cells}}", "dim"),
         f"  {verdict}",
     )
