@@ -6,6 +6,7 @@
                                                  also what the tokenizer, template and length limit do to each row
   ftui lint data/ --format sarif > lint.sarif    for code scanning; also: json jsonl github junit
   ftui lint train.jsonl --fix                    repair what is safe to repair, into train.fixed.jsonl
+  ftui lint data/ --fix                          every split of a folder, into the folder data.fixed
   ftui lint train.jsonl --diff --unsafe-fixes    show what the other repairs would change, write nothing
   ftui lint explain DUP701                       what a rule means, with a bad and a good row
   ftui lint rules                                all rules
