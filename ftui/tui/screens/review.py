@@ -94,8 +94,8 @@ class ReviewScreen(FtuiScreen[Path | None]):
             self._walk = await asyncio.to_thread(Walk, self._path, self._only)
         except (FtuiError, OSError) as error:
             hint = error.hint if isinstance(error, FtuiError) else ""
-            self.query_one("#row", TextPane).show([((f"{self.ftui.glyphs.bad} {safe(str(error))}", "fail"),)])
-            self.query_one("#headline", Lines).set_rows([((safe(hint), "dim"),)])
+            why = ((f"{self.ftui.glyphs.bad} {safe(str(error))}", "fail"),)
+            self.query_one("#row", TextPane).show([why, ((safe(hint), "dim"),)])
             self._counting = False
             return
         await self._go(to_open=not self._everything)
