@@ -12,7 +12,7 @@ from chat_templates_kit import CHATML, VICUNA, template_source, write_model
 from ftui.core.lint.catalogue import all_fixes, all_rules
 from ftui.core.lint.engine import Checker, check_rows
 from ftui.core.lint.examples import chat, conversation, rows
-from ftui.core.lint.model import Context, Facts, Finding
+from ftui.core.lint.model import Context, Facts, Finding, Severity
 from ftui.core.render import Options, render_row
 from ftui.services.tokenizer import load_tokenizer
 
@@ -158,6 +158,12 @@ def test_pairs_and_kto_rows_are_looked_at_too(models: Any) -> None:
         {"prompt": [{"role": "user", "content": long}], "ground_truth": "x"},
     )
     assert [f.row for f in found(text, context) if f.code == "TOK502"] == [0, 1, 2]
+
+
+def test_long_texts_are_a_note_for_they_are_trained_in_pieces(models: Any) -> None:
+    context = Context(tokenizer=models("chatml"), max_length_tokens=64)
+    noted = [f for f in found(rows({"text": "It is here. " * 60}), context) if f.code == "TOK502"]
+    assert [f.severity for f in noted] == [Severity.INFO] and "in pieces of at most 64" in noted[0].message
 
 
 def test_stretches_of_a_file_add_up(models: Any) -> None:

@@ -23,7 +23,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "TOK502", "longer-than-limit", W, "The row is longer than max_length.",
         "A trainer that cuts at the limit cuts the end of the answer, and its end-of-turn with it: the model learns to"
-        " stop in the middle. ftui keeps the answer and shortens the prompt, or leaves the row out, as the plan says.",
+        " stop in the middle. ftui keeps the answer and shortens the prompt, or leaves the row out, as the plan says."
+        " A plain text is trained in pieces instead: there this is a note.",
         chat("Where is it?", _LONG), _GOOD, cost="tokenizer",
     ),
     Rule(

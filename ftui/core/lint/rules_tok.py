@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftui.core.formats import canonical
 from ftui.core.lint.about_tok import RULES
-from ftui.core.lint.model import DROP, ChatTokenizer, Context, Encoded, Fixer, Reporter, Row, edit_text
+from ftui.core.lint.model import DROP, ChatTokenizer, Context, Encoded, Fixer, Reporter, Row, Severity, edit_text
 from ftui.core.lint.tok_totals import MAX_LENGTHS, Totals, finish
 
 if TYPE_CHECKING:  # imported where it is used: most runs of the linter have no model, and so no template to render
@@ -164,6 +164,10 @@ def _check_length(row: Row, made: Written, encoded: Encoded, length: int, report
         report(
             "TOK503", place, f"the prompt has {first:,} tokens, the limit is {limit:,}: nothing of the answer is left"
         )
+        return
+    if row.format.kind == "text":
+        words = f"{length:,} tokens: trained in pieces of at most {limit:,}, nothing is lost"
+        report("TOK502", place, words, severity=Severity.INFO)
         return
     over = length - limit
     report("TOK502", place, f"{length:,} tokens, {over:,} more than the limit of {limit:,}")
