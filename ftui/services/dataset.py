@@ -133,7 +133,7 @@ def open_dataset(
 
 
 _EMPTY = "Was it written to its end? Write it again, or name another file; rows are JSONL, JSON, CSV or Parquet."
-_WITHOUT_DATA = {
+WITHOUT_DATA = {
     "FIL001": "Is the path right? It is taken from the current folder.",
     "FIL002": _EMPTY,
     "FIL003": _EMPTY,
@@ -148,7 +148,7 @@ def readable_dataset(path: str | Path, *, mapping: Mapping[str, str] | None = No
         first = next((f for f in data.findings if f.severity == Severity.ERROR), None)
         why = first.message if first else "no data file was found"
         look = f"Look at it: ftui lint {shlex.quote(str(path))}"
-        hint = _WITHOUT_DATA.get(first.code, look) if first is not None else look
+        hint = WITHOUT_DATA.get(first.code, look) if first is not None else look
         raise FtuiError("The dataset cannot be read", f"{path}: {why}", hint)
     return data
 

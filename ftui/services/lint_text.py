@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from ftui.core.lint.catalogue import all_rules
 from ftui.core.lint.model import Finding, Severity
 from ftui.core.text import cell_width, clip, duration, plural, safe
+from ftui.services.dataset import WITHOUT_DATA
 from ftui.services.lint import FileReport, duplicate_cost
 
 GROUPED_ABOVE = 20
@@ -90,6 +91,8 @@ def summary(report: FileReport, *, fixed: bool = False) -> Iterator[str]:
         plural(found.by_severity[level], level) for level in ("error", "warning", "info") if found.by_severity[level]
     ]
     yield f"  {', '.join(counts).replace('infos', 'notes').replace('info', 'note') or 'Nothing found.'}"
+    if not report.rows and (code := next((code for code in found.summary if code in WITHOUT_DATA), "")):
+        yield from _wrapped(WITHOUT_DATA[code], "  ", width())
     if report.accepted:
         yield f"  {plural(report.accepted, 'finding')} accepted by the baseline."
     yield from cost_lines(report)

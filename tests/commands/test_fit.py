@@ -342,6 +342,21 @@ def test_gradients_of_several_micro_batches_are_held_while_the_next_runs(capsys)
     assert "--accumulation 0 is not possible" in refusal(capsys, *flags, "--accumulation", "0")
 
 
+@pytest.mark.parametrize(
+    ("base", "flags", "less"),
+    [
+        (("--method", "lora"), ("--kernels", "liger"), True),
+        (("--method", "lora"), ("--kernels", "unsloth"), True),
+        (("--method", "qlora", "--kbit-upcast", "none"), ("--kbit-upcast", "all"), False),
+        (("--method", "full", "--gpus", "4", "--sharding", "fsdp"), ("--cpu-offload",), True),
+    ],
+)
+def test_how_other_programs_train_changes_the_memory(capsys, base, flags, less):
+    common = ("Qwen/Qwen2.5-7B", "--gpu", "A100 80GB", "--micro-batch", "4", "--seq-len", "1024")
+    plain, other = (answer(capsys, *common, *base, *more)["memory"]["allocated_bytes"] for more in ((), flags))
+    assert other < plain if less else other > plain
+
+
 def test_every_task_is_answered_for_every_way_of_sharing(capsys, small):
     for task in ("sft", "dpo", "grpo", "rloo"):
         for sharding in ("fsdp", "zero2", "zero3"):

@@ -57,6 +57,13 @@ def test_a_clean_file_gives_zero_and_no_error(tmp_path: Path, capsys: pytest.Cap
     assert "Nothing found" in out
 
 
+def test_without_rows_it_says_what_to_do_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = lint(capsys, write(tmp_path / "empty.jsonl", []))
+    assert code == 1 and "Was it written to its end?" in out
+    code, out, _ = lint(capsys, tmp_path / "nowhere.jsonl")
+    assert code == 2 and "Is the path right?" in out
+
+
 def test_json_is_as_the_contract_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [*GOOD, {"messages": [{"role": "user", "content": "alone"}]}]
     path = write(tmp_path / "a.jsonl", rows)
