@@ -134,9 +134,11 @@ def _check(path: Path, *, as_json: bool) -> int:
     from ftui.services.launch import check_inputs, with_absolute_paths
     from ftui.services.model_config import find_model
     from ftui.services.plans import load_plan
+    from ftui.services.task_rows import refuse_unusable_rows
 
     plan = with_absolute_paths(load_plan(path))
     check_inputs(plan)
+    refuse_unusable_rows(plan)
     found = find_model(plan.model.path or plan.model.id)
     if as_json:
         print(json.dumps({"sound": True, "model": found.id, "source": found.source}))

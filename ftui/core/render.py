@@ -229,7 +229,7 @@ def render_row(dialect: Dialect, row: Mapping[str, Any], options: Options = Opti
         return (render_chat(dialect, both, tools, options, kwargs, len(prompt)),)
     if "text" in row:
         return (render_text(dialect, row["text"], options),)
-    if "prompt" in row:
+    if "prompt" in row and not isinstance(row["prompt"], str):
         return (render_prompt(dialect, row["prompt"], tools, options, kwargs),)
     raise _unknown(row)
 
@@ -263,7 +263,7 @@ def write_row(dialect: Dialect, row: Mapping[str, Any], loss: str = "assistant")
         return (chat([*row["prompt"], *row["completion"]], len(row["prompt"])),)
     if "text" in row:
         return (_edged(dialect, row["text"], 0),)
-    if "prompt" in row:
+    if "prompt" in row and not isinstance(row["prompt"], str):
         text, notes = written_prompt(dialect, row["prompt"], tools, kwargs)
         return (Written(text, (), tuple(notes)),)
     raise _unknown(row)

@@ -60,7 +60,9 @@ def make_run(plan: Plan, *, progress: Progress = lambda _: None, folder: Path | 
     from ftui.services import environment
     from ftui.services.pretrained import resolve_model
     from ftui.services.space import refuse_small_disk
+    from ftui.services.task_rows import refuse_unusable_rows
 
+    refuse_unusable_rows(plan)
     found = resolve_model(plan.model.path or plan.model.id, revision=plan.model.revision, progress=progress)
     plan = resolved(plan, str(found.path))
     prediction = _prediction(plan, found.path)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 
 from ftui.core.plan import Plan, stage_folder, stage_plan
 from ftui.errors import FtuiError
 from ftui.services.dataset import prepare_run_data
+from ftui.services.dataset_run import DataManifest
 from ftui.services.environment import file_sha256
 from ftui.services.files import read_json, write_json
 from ftui.services.paths import make_private, sample_data
@@ -31,7 +33,7 @@ def prepare(run: Run) -> None:
 
 def _prepare_into(data: Path, plan: Plan) -> None:
     """Write train.jsonl, eval.jsonl, replay.jsonl, probe.jsonl, schema.json and manifest.json for one plan."""
-    prepare_run_data(
+    made = prepare_run_data(
         plan.data.train,
         plan.data.eval,
         data,
@@ -44,6 +46,7 @@ def _prepare_into(data: Path, plan: Plan) -> None:
         replay_path=plan.data.replay if plan.data.replay_fraction else None,
         replay_fraction=plan.data.replay_fraction,
     )
+    _refuse_empty_parts(plan, made)
     left_out = _cut(data / "eval.jsonl", plan.data.eval_rows_max)
     probe = Path(plan.eval.probe) if plan.eval.probe else sample_data() / "general" / "probe.jsonl"
     if probe.is_file():
@@ -55,6 +58,17 @@ def _prepare_into(data: Path, plan: Plan) -> None:
     names = sorted(path.name for path in data.glob("*.json*") if path.name != "manifest.json")
     manifest["files"] = {name: file_sha256(data / name) for name in names}
     write_json(data / "manifest.json", manifest)
+
+
+def _refuse_empty_parts(plan: Plan, made: DataManifest) -> None:
+    """Raises FtuiError where held-out or general rows were named and none of them can be used."""
+    named = {"eval": plan.data.eval, "replay": plan.data.replay if plan.data.replay_fraction else None}
+    for name, path in named.items():
+        if path and (name not in made.parts or not made.parts[name].rows):
+            why = max(made.dropped_rows, key=lambda reason: made.dropped_rows[reason], default="there are no rows")
+            raise FtuiError(
+                f"No row of data.{name} can be used", f"{path}: {why}", f"Look at it: ftui lint {quote(path)}"
+            )
 
 
 def _cut(path: Path, limit: int) -> int:

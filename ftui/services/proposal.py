@@ -14,11 +14,13 @@ from ftui.core.defaults import propose_plan
 from ftui.core.defaults_facts import DataFacts, HardwareFacts, ModelFacts
 from ftui.core.plan import Plan
 from ftui.core.render import Options, RenderError, render_row
+from ftui.core.task_rows import kind_of
 from ftui.errors import FtuiError
 from ftui.services.beside import held_out_beside
 from ftui.services.hardware import snapshot
 from ftui.services.hardware_snapshot import HardwareSnapshot
 from ftui.services.model_config import FoundModel, find_model
+from ftui.services.task_rows import refuse_unusable_rows
 
 MEASURED_ROWS = 2000
 """Rows whose tokens are counted; lengths of more rows hardly move the 99th percentile."""
@@ -36,7 +38,9 @@ def propose(
     choices: Mapping[str, Any] | None = None,
     because: Mapping[str, str] | None = None,
 ) -> Plan:
-    """A plan for tuning `model` on `train`, every value with its reason. Raises FtuiError (unknown model, no data).
+    """A plan for tuning `model` on `train`, every value with its reason.
+
+    Raises FtuiError for an unknown model, and for rows that are not there or that the task cannot use.
 
     Held-out rows that lie beside the training file are taken where nobody said otherwise, be it with null.
     """
@@ -51,7 +55,9 @@ def propose(
     if "run.name" not in settled and (name := run_name(train, found.id)):
         settled["run.name"] = name
         reasons["run.name"] = "rows and model, to tell runs apart"
-    return propose_plan(model_facts(found), data, hardware_facts(machine), settled, reasons)
+    plan = propose_plan(model_facts(found), data, hardware_facts(machine), settled, reasons)
+    refuse_unusable_rows(plan)
+    return plan
 
 
 def run_name(train: str, model: str) -> str:
@@ -105,7 +111,7 @@ def data_facts(
             tokens, answer = measure(row.data)
             whole.append(tokens)
             answers.append(answer)
-            kinds[_kind(row.data)] += 1
+            kinds[kind_of([row.data])] += 1
     if not rows:
         raise FtuiError(
             "No usable rows", f"{train} holds none that can be trained on", f"Why: ftui lint {quote(train)}"
@@ -114,7 +120,7 @@ def data_facts(
     answers.sort()
     return DataFacts(
         path=train,
-        kind=kinds.most_common(1)[0][0],
+        kind=_commonest(kinds),
         rows=rows,
         p50_tokens=_percentile(whole, 0.5),
         p99_tokens=_percentile(whole, 0.99),
@@ -161,16 +167,10 @@ def _by_characters(row: Mapping[str, Any]) -> tuple[int, int]:
     return int(whole / CHARACTERS_PER_TOKEN) + overhead, int(answer / CHARACTERS_PER_TOKEN) + 1
 
 
-def _kind(row: Mapping[str, Any]) -> str:
-    if "messages" in row:
-        return "chat"
-    if "chosen" in row:
-        return "preference"
-    if "completions" in row:
-        return "stepwise"
-    if "completion" in row:
-        return "kto" if "label" in row else "completion"
-    return "text" if "text" in row else "prompt"
+def _commonest(kinds: Counter[str]) -> str:
+    """The kind of most rows. Where some conversations are answered, those that are not are no prompts for a reward."""
+    kind = kinds.most_common(1)[0][0]
+    return "chat" if kind == "prompt" and kinds["chat"] else kind
 
 
 def _percentile(ordered: list[int], share: float) -> int:

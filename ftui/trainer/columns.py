@@ -17,8 +17,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ftui.core.formats import canonical_kind
 from ftui.core.render import Dialect, Options, Rendered, render_prompt, render_row
 from ftui.core.render_pieces import text_pieces
+from ftui.core.task_rows import unusable
 from ftui.trainer.failure import TrainerError
 
 if TYPE_CHECKING:
@@ -31,32 +33,18 @@ SHOWN_ROWS = 8
 
 Columns = dict[str, Any]
 
-_ANSWERED = ((("messages",), ("prompt", "completion"), ("text",)), "messages, prompt and completion, or text")
-_PAIRED = ((("chosen", "rejected"),), "chosen and rejected")
-_ASKED = ((("prompt",), ("messages",)), "prompt or messages")
-_NEEDS: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
-    "sft": _ANSWERED,
-    "text": _ANSWERED,
-    "dpo": _PAIRED,
-    "orpo": _PAIRED,
-    "reward": _PAIRED,
-    "kto": ((("prompt", "completion", "label"),), "prompt, completion and label"),
-    "grpo": _ASKED,
-    "rloo": _ASKED,
-}
-"""Task -> the sets of columns of which a row must have one, and the same in words."""
-
 
 def refuse_other_kind(row: Columns, task: str, number: int) -> None:
-    """Raise TrainerError where the row has not the columns that the task needs."""
-    needed, described = _NEEDS[task]
-    if not any(all(key in row for key in keys) for keys in needed):
+    """Raise TrainerError where the row is of a kind that the task does not learn from."""
+    try:
+        kind = canonical_kind(row)
+    except ValueError:
+        columns = ", ".join(sorted(row)) or "none"
         raise TrainerError(
-            f"These rows cannot train {task}",
-            f"row {number} has the columns {', '.join(sorted(row)) or '(none)'}; {task} needs {described}",
-            "Choose another method.task, or other rows.",
-            reason="data",
-        )
+            "The run's data is damaged", f"row {number} is of no known kind: its columns are {columns}", reason="data"
+        ) from None
+    if (why := unusable(kind, task, f"row {number}", "ROWS")) is not None:
+        raise TrainerError(why.title, why.message, why.hint, reason="data")
 
 
 def rendered(dialect: Dialect, row: Columns, options: Options, task: str) -> tuple[Rendered, ...]:
