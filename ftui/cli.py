@@ -5,6 +5,7 @@ A sub-command lives in `ftui.commands.<module>` and has two functions: `configur
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 
@@ -31,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "is this installation sound"),
 }
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 EPILOG = """Without a command, ftui opens the wizard (--plain: in lines, for a screen reader; --ascii; --no-mouse).
 Every command takes --help; most take --json.
 
@@ -47,6 +50,10 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; returns the exit code and never raises to the user."""
     arguments = sys.argv[1:] if argv is None else argv
+    if None in (sys.stdin, sys.stdout, sys.stderr) or sys.stdout.encoding != "utf-8":
+        from ftui.services.streams import mend_streams
+
+        mend_streams()
     try:
         if arguments[:1] == ["--version"]:
             print(f"ftui {__version__}")
@@ -147,6 +154,10 @@ def _report(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, OSError) and error.filename is not None:
         print(f"ftui: {safe(str(error.filename))}: {error.strerror}.", file=sys.stderr)
+        return EXIT_COULD_NOT
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        print(f"ftui: Not all could be written: {error.strerror}.", file=sys.stderr)
+        print("      Make room where the output goes, or name another place for it.", file=sys.stderr)
         return EXIT_COULD_NOT
     from ftui.services.crash import save_traceback
 

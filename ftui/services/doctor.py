@@ -110,7 +110,9 @@ def _home() -> Check:
     place = folder
     while not place.exists():
         place = place.parent
-    if not os.access(place, os.W_OK):
+    if not place.is_dir():
+        return Check("runs", "fail", f"{place} is not a folder", "Set FTUI_HOME to a folder of yours.")
+    if not os.access(place, os.W_OK | os.X_OK):
         return Check("runs", "fail", f"{folder} cannot be written to", "Set FTUI_HOME to a folder of yours.")
     free = shutil.disk_usage(place).free
     if free < LOWEST_FREE_DISK_BYTES:

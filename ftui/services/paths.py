@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from ftui.errors import FtuiError
+
 ON_LINUX = sys.platform == "linux"
 
 
@@ -13,14 +15,24 @@ def home() -> Path:
     """The folder of everything that ftui remembers; not created here."""
     override = os.environ.get("FTUI_HOME")
     if override:
-        return Path(override).expanduser().absolute()
+        return _own(override).absolute()
     if ON_LINUX:
         # What platformdirs says here; importing it would take a tenth of a short command's time.
         data = Path(os.environ.get("XDG_DATA_HOME", ""))
-        return (data if data.is_absolute() else Path("~/.local/share").expanduser()) / "ftui"
+        return (data if data.is_absolute() else _own("~/.local/share")) / "ftui"
     import platformdirs
 
     return Path(platformdirs.user_data_dir("ftui", appauthor=False))
+
+
+def _own(place: str) -> Path:
+    """`~` spelled out. Raises FtuiError where the system knows no home folder of this user."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise FtuiError(
+            "No place for ftui's files", f"{place}: this user has no home folder", "Set FTUI_HOME to a folder of yours."
+        ) from None
 
 
 def runs_folder() -> Path:
@@ -31,9 +43,9 @@ def hub_cache() -> Path:
     """Where huggingface_hub keeps models, by its own rules: HF_HUB_CACHE, then HF_HOME/hub, then XDG_CACHE_HOME."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if os.environ.get(name):
-            return Path(os.environ[name]).expanduser()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
+            return _own(os.environ[name])
+    cache = _own(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return _own(os.environ.get("HF_HOME") or str(cache / "huggingface")) / "hub"
 
 
 def make_private(folder: Path) -> Path:

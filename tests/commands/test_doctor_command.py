@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,10 @@ def test_the_command_fits_a_terminal_and_its_exit_code_is_the_verdict(
     monkeypatch.setattr(doctor, "examine", lambda: [Check("runs", "fail", "cannot be written to")])
     assert main(["doctor", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["sound"] is False
+
+
+def test_a_home_that_is_a_file_is_not_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FTUI_HOME", str(tmp_path / "file" / "below"))
+    check = next(check for check in doctor.examine() if check.name == "runs")
+    assert check.status == "fail" and "is not a folder" in check.words and "FTUI_HOME" in check.hint
