@@ -34,16 +34,18 @@ _USES: dict[str, tuple[str, ...]] = {
     "grpo": _ASKING,
     "rloo": _ASKING,
 }
-_NEEDS = {
-    "sft": "conversations, prompts with completions, or plain texts",
-    "text": "plain texts, or conversations",
+NEEDS = {
+    "sft": "conversations (messages), prompts with completions (prompt and completion), or plain texts (text)",
+    "text": "plain texts (text), or conversations (messages)",
     "dpo": f"{_PAIRS} (prompt, chosen and rejected)",
     "orpo": f"{_PAIRS} (prompt, chosen and rejected)",
     "reward": f"{_PAIRS} (prompt, chosen and rejected)",
     "kto": "single answers, each marked good or bad (prompt, completion and label)",
-    "grpo": "prompts, or conversations",
-    "rloo": "prompts, or conversations",
+    "grpo": "prompts (prompt), or conversations (messages)",
+    "rloo": "prompts (prompt), or conversations (messages)",
 }
+"""What a task learns from, with the columns, in words."""
+
 _TASK_FOR = {"chat": "sft", "completion": "sft", "text": "text", "preference": "dpo", "kto": "kto", "prompt": "grpo"}
 _BECOMES: dict[tuple[str, str], tuple[str, str]] = {
     ("preference", "sft"): ("chat", "keeps the better answers"),
@@ -85,7 +87,7 @@ def unusable(kind: str, task: str, where: str, path: str) -> Unusable | None:
         return None
     return Unusable(
         f"These rows cannot train {task}",
-        f"{where} holds {KINDS[kind]}; {task} needs {_NEEDS[task]}",
+        f"{where} holds {KINDS[kind]}; {task} needs {NEEDS[task]}",
         _hint(kind, task, path),
     )
 

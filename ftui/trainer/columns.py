@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ftui.core.formats import canonical_kind
 from ftui.core.render import Dialect, Options, Rendered, render_prompt, render_row
 from ftui.core.render_pieces import text_pieces
-from ftui.core.task_rows import unusable
+from ftui.core.task_rows import NEEDS, unusable
 from ftui.trainer.failure import TrainerError
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ def refuse_other_kind(row: Columns, task: str, number: int) -> None:
     try:
         kind = canonical_kind(row)
     except ValueError:
-        columns = ", ".join(sorted(row)) or "none"
         raise TrainerError(
-            "The run's data is damaged", f"row {number} is of no known kind: its columns are {columns}", reason="data"
+            f"These rows cannot train {task}",
+            f"row {number} has the columns {', '.join(sorted(row)) or '(none)'}; {task} needs {NEEDS[task]}",
+            "Choose another method.task, or other rows.",
+            reason="data",
         ) from None
     if (why := unusable(kind, task, f"row {number}", "ROWS")) is not None:
         raise TrainerError(why.title, why.message, why.hint, reason="data")
