@@ -5,7 +5,8 @@ ftui plan new ... --set method.technique=qlora --set train.epochs=2    some of t
 ftui plan show plan.yaml                                               the values, their reasons, their defaults
 ftui plan check plan.yaml                                              is it whole, and does everything exist
 ftui plan export plan.yaml --to trl                                    for TRL, Axolotl or LLaMA-Factory
-ftui plan import axolotl.yaml                                          from them
+ftui plan export last --to axolotl                                     a run's plan (show and check take runs too)
+ftui plan import axolotl.yaml -o plan.yaml                             from them
 ftui plan schema                                                       the JSON Schema of plan.yaml
 """
 
@@ -21,6 +22,7 @@ from ftui.core.text import clip, safe
 from ftui.errors import EXIT_OK, FtuiError
 
 TOOLS = ["trl", "axolotl", "llamafactory"]
+TASKS = ["sft", "dpo", "kto", "orpo", "reward", "grpo", "rloo", "text"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,16 +43,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--json", action="store_true", help="as JSON")
     for name, words in (("show", "values, reasons, defaults"), ("check", "is it whole, and does everything exist")):
         action = actions.add_parser(name, help=words)
-        action.add_argument("plan", type=Path, metavar="PLAN")
+        action.add_argument("plan", metavar="PLAN", help="a plan file, or a run")
         action.add_argument("--json", action="store_true")
     export = actions.add_parser("export", help="for another tool")
-    export.add_argument("plan", type=Path, metavar="PLAN")
+    export.add_argument("plan", metavar="PLAN", help="a plan file, or a run")
     export.add_argument("--to", required=True, choices=TOOLS)
     export.add_argument("-o", "--out", type=Path, metavar="FILE")
     export.add_argument("--overwrite", action="store_true")
     take = actions.add_parser("import", help="from another tool")
     take.add_argument("file", type=Path, metavar="FILE")
     take.add_argument("--from", dest="source", choices=TOOLS, help="which tool's file it is (guessed where left out)")
+    take.add_argument("--task", choices=TASKS, help="what is trained; TRL's file does not say it")
     take.add_argument("-o", "--out", type=Path, metavar="FILE")
     take.add_argument("--overwrite", action="store_true")
     actions.add_parser("schema", help="the JSON Schema of plan.yaml")
@@ -58,21 +61,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
+    from ftui.services.plans import plan_file
+
     match args.action:
         case "new":
             return _new(args)
         case "show":
-            return _show(args.plan, as_json=args.json)
+            return _show(plan_file(args.plan), as_json=args.json)
         case "check":
-            return _check(args.plan, as_json=args.json)
+            return _check(plan_file(args.plan), as_json=args.json)
         case "export":
             from ftui.commands.plan_exchange import export_plan
 
-            return export_plan(args.plan, args.to, args.out, overwrite=args.overwrite)
+            return export_plan(plan_file(args.plan), args.to, args.out, overwrite=args.overwrite)
         case "import":
             from ftui.commands.plan_exchange import import_plan
 
-            return import_plan(args.file, args.source, args.out, overwrite=args.overwrite)
+            return import_plan(args.file, args.source, args.task, args.out, overwrite=args.overwrite)
     from ftui.core.plan import schema
 
     print(json.dumps(schema(), indent=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from ftui.core.text import clip, safe
 from ftui.errors import EXIT_OK, FtuiError
@@ -14,11 +15,13 @@ def export_plan(path: Path, tool: str, out: Path | None, *, overwrite: bool) -> 
     import yaml
 
     from ftui.core.exchange import to_tool
+    from ftui.core.exchange_words import TASKS
     from ftui.services.launch import with_absolute_paths
     from ftui.services.plans import load_plan
     from ftui.services.proposal import write_plan_file
 
-    made = to_tool(with_absolute_paths(load_plan(path)), tool)
+    plan = with_absolute_paths(load_plan(path))
+    made = to_tool(plan, tool)
     notes = "".join(f"# not carried over: {safe(words)}\n" for words in made.left_out)
     text = notes + yaml.safe_dump(made.data, sort_keys=False, allow_unicode=True)
     _say_left_out(made.left_out)
@@ -26,22 +29,25 @@ def export_plan(path: Path, tool: str, out: Path | None, *, overwrite: bool) -> 
         print(text, end="")
     else:
         write_plan_file(text, out, overwrite=overwrite)
-        print(f"Wrote {safe(str(out))}. {HOW_TO_RUN[tool].format(out)}", file=sys.stderr)
+        print(
+            f"Wrote {safe(str(out))}. {HOW_TO_RUN[tool].format(quote(safe(str(out))), TASKS[tool][plan.method.task])}",
+            file=sys.stderr,
+        )
     return EXIT_OK
 
 
 HOW_TO_RUN = {
-    "trl": "Run it: trl sft --config {}",
-    "axolotl": "Run it: axolotl train {}",
-    "llamafactory": "Run it: llamafactory-cli train {}  (name the dataset in dataset_info.json first)",
+    "trl": "Run it: trl {1} --config {0}",
+    "axolotl": "Run it: axolotl train {0}",
+    "llamafactory": "Run it: llamafactory-cli train {0}  (name the dataset in dataset_info.json first)",
 }
 
 
-def import_plan(path: Path, tool: str | None, out: Path | None, *, overwrite: bool) -> int:
+def import_plan(path: Path, tool: str | None, task: str | None, out: Path | None, *, overwrite: bool) -> int:
     """Print (or write) a plan made from another tool's YAML. Raises FtuiError where it cannot be read."""
     import yaml
 
-    from ftui.core.exchange import from_tool, guess_tool
+    from ftui.core.exchange_import import from_tool, guess_tool
     from ftui.core.plan import from_mapping
     from ftui.services.plans import dump_plan
     from ftui.services.proposal import write_plan_file
@@ -58,8 +64,10 @@ def import_plan(path: Path, tool: str | None, out: Path | None, *, overwrite: bo
             f"{path} holds no keys",
             "Give the YAML or JSON that TRL, Axolotl or LLaMA-Factory trains from.",
         )
-    made = from_tool(data, tool or guess_tool(data))
+    made = from_tool(data, tool or guess_tool(data), task)
     _say_left_out(made.left_out)
+    for words in made.notes:
+        print(f"look at: {safe(words)}", file=sys.stderr)
     text = dump_plan(from_mapping(made.data))
     if out is None:
         print(text, end="")

@@ -1,4 +1,4 @@
-"""Plans in the words of other tools, and back: TRL's command, Axolotl, LLaMA-Factory.
+"""Plans in the words of other tools: TRL's command, Axolotl, LLaMA-Factory. The way back is in exchange_import.py.
 
 The tables are in exchange_words.py; here is what is not word for word. What a tool has no word for is listed, never
 dropped in silence.
@@ -6,12 +6,12 @@ dropped in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ftui.core.exchange_words import TASKS, WORDS
-from ftui.core.plan import Plan, default, field_names, from_mapping, to_mapping
+from ftui.core.plan import Plan, default, field_names, to_mapping
 from ftui.errors import FtuiError
 
 TOOLS = ("trl", "axolotl", "llamafactory")
@@ -21,10 +21,14 @@ OURS = ("run.", "recovery.", "eval.")
 
 @dataclass(frozen=True)
 class Exchanged:
-    """data: the other tool's configuration (or a plan's mapping). left_out: what was not carried over, in words."""
+    """data: the other tool's configuration (or a plan's mapping). left_out: what was not carried over, in words.
+
+    notes: what else to look at before it is trained from.
+    """
 
     data: dict[str, Any]
     left_out: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def to_tool(plan: Plan, tool: str) -> Exchanged:
@@ -88,42 +92,13 @@ def _about_rows(plan: Plan, tool: str) -> list[str]:
         return [f"data.eval = {plan.data.eval!r}: its command splits held-out rows off the training rows instead"]
     if tool == "llamafactory":
         files = " and ".join(filter(None, (plan.data.train, plan.data.eval)))
-        return [f"the rows: LLaMA-Factory knows datasets by name; enter {files} into its dataset_info.json"]
+        said = [f"the rows: LLaMA-Factory knows datasets by name; enter {files} into its dataset_info.json"]
+        if plan.train.precision == "auto":
+            said.append("train.precision = 'auto': it has no such word, the file says bf16; older GPUs need fp16")
+        return said
     if tool == "axolotl" and plan.method.task in ("dpo", "kto", "orpo", "grpo"):
         return [f"the rows: Axolotl reads rows for {plan.method.task} in a shape of its own; see its dataset formats"]
     return []
-
-
-def from_tool(data: Mapping[str, Any], tool: str) -> Exchanged:
-    """The tool's configuration as a plan's mapping. Raises FtuiError where a value cannot be one of ours."""
-    sections: dict[str, dict[str, Any]] = {}
-    used: set[str] = set()
-    for word in WORDS[tool]:
-        if data.get(word.key) is None:
-            continue
-        section, _, key = word.field.partition(".")
-        sections.setdefault(section, {})[key] = word.hear(data[word.key])
-        used.add(word.key)
-    for field, (value, keys) in _HEARD[tool](data).items():
-        section, _, key = field.partition(".")
-        sections.setdefault(section, {})[key] = value
-        used |= set(keys)
-    plan = from_mapping(sections)
-    left_out = [f"{key} = {value!r:.60}: ftui has no word for it" for key, value in data.items() if key not in used]
-    return Exchanged(to_mapping(plan), tuple(left_out))
-
-
-def guess_tool(data: Mapping[str, Any]) -> str:
-    """Which tool's configuration it is, by keys that only one of them has. Raises FtuiError."""
-    if "base_model" in data:
-        return "axolotl"
-    if "finetuning_type" in data or "stage" in data or "cutoff_len" in data:
-        return "llamafactory"
-    if "model_name_or_path" in data:
-        return "trl"
-    raise FtuiError(
-        "Whose configuration is it?", "neither TRL, Axolotl nor LLaMA-Factory", f"Say --from {'|'.join(TOOLS)}."
-    )
 
 
 def _trl(plan: Plan) -> dict[str, Any]:
@@ -131,14 +106,14 @@ def _trl(plan: Plan) -> dict[str, Any]:
         "datasets": [{"path": "json", "data_files": plan.data.train, "split": "train"}],
         "output_dir": f"{plan.run.name}-output",
         "report_to": "none",
-        "bf16": plan.train.precision == "bf16-mixed",
-        "fp16": plan.train.precision == "fp16-mixed",
         "loss_type": "nll" if plan.method.task in ("sft", "text") else None,
     }
     # transformers 5 takes a share of the steps in warmup_steps; warmup_ratio is gone.
     said["warmup_steps"] = plan.train.warmup_ratio
-    if plan.train.precision == "fp32":
-        said["dtype"] = "float32"
+    if plan.train.precision != "auto":  # left open, TRL takes bf16
+        said |= {"bf16": plan.train.precision == "bf16-mixed", "fp16": plan.train.precision == "fp16-mixed"}
+    if plan.train.precision in ("fp32", "bf16"):
+        said["dtype"] = "float32" if plan.train.precision == "fp32" else "bfloat16"
     if plan.data.eval or plan.data.eval_fraction:
         said |= {"test_split_size": plan.data.eval_fraction or 0.1, "eval_strategy": "steps"}
     else:
@@ -191,7 +166,7 @@ def _llamafactory(plan: Plan) -> dict[str, Any]:
         "dataset": plan.data.train,
         "template": "default",
         "output_dir": f"{plan.run.name}-output",
-        "bf16": plan.train.precision in ("bf16", "bf16-mixed"),
+        "bf16": plan.train.precision in ("auto", "bf16", "bf16-mixed"),
         "fp16": plan.train.precision == "fp16-mixed",
     }
     if plan.method.technique == "qlora":
@@ -208,87 +183,3 @@ _SPECIAL: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "axolotl": _axolotl,
     "llamafactory": _llamafactory,
 }
-Heard = dict[str, tuple[Any, tuple[str, ...]]]
-
-
-def _first_file(datasets: Any) -> str:
-    first = datasets[0] if isinstance(datasets, list) and datasets else datasets
-    if isinstance(first, Mapping):
-        return str(first.get("data_files") or first.get("path") or "")
-    return str(first or "")
-
-
-def _precision(data: Mapping[str, Any]) -> Heard:
-    if data.get("bf16") == "auto":
-        return {"train.precision": ("auto", ("bf16",))}
-    if data.get("bf16"):
-        return {"train.precision": ("bf16-mixed", ("bf16", "fp16"))}
-    if data.get("fp16"):
-        return {"train.precision": ("fp16-mixed", ("bf16", "fp16"))}
-    if str(data.get("dtype")) == "float32":
-        return {"train.precision": ("fp32", ("dtype", "bf16", "fp16"))}
-    return {}
-
-
-def _hear_trl(data: Mapping[str, Any]) -> Heard:
-    quantised = data.get("load_in_4bit") or data.get("load_in_8bit")
-    technique = ("qlora" if quantised else "lora") if data.get("use_peft") else "full"
-    heard: Heard = {"method.technique": (technique, ("use_peft", "load_in_4bit", "load_in_8bit")), **_precision(data)}
-    if quantised:
-        quant = "int8" if data.get("load_in_8bit") else "nf4-dq" if data.get("use_bnb_nested_quant") else "nf4"
-        heard["method.quant"] = (quant, ("bnb_4bit_quant_type", "use_bnb_nested_quant"))
-    warmup = data.get("warmup_ratio", data.get("warmup_steps"))
-    if isinstance(warmup, float) and warmup < 1:
-        heard["train.warmup_ratio"] = (warmup, ("warmup_ratio", "warmup_steps"))
-    if name := _first_file(data.get("datasets")) or data.get("dataset_name"):
-        heard["data.train"] = (name, ("datasets", "dataset_name"))
-    return heard
-
-
-def _hear_axolotl(data: Mapping[str, Any]) -> Heard:
-    technique = data.get("adapter") or "full"
-    heard: Heard = {"method.technique": (technique, ("adapter", "load_in_4bit", "load_in_8bit")), **_precision(data)}
-    if technique == "qlora" and data.get("load_in_8bit"):
-        heard["method.quant"] = ("int8", ())
-    if data.get("lora_target_linear"):
-        heard["method.lora_targets"] = (["all-linear"], ("lora_target_linear",))
-    elif data.get("lora_target_modules"):
-        heard["method.lora_targets"] = (list(data["lora_target_modules"]), ("lora_target_modules",))
-    if data.get("rl"):
-        heard["method.task"] = (data["rl"], ("rl",))
-    if data.get("flash_attention") or data.get("attn_implementation") == "flash_attention_2":
-        heard["train.attention"] = ("flash", ("flash_attention", "attn_implementation"))
-    if name := _first_file(data.get("datasets")):
-        heard["data.train"] = (name, ("datasets",))
-    if name := _first_file(data.get("test_datasets")):
-        heard["data.eval"] = (name, ("test_datasets",))
-    return heard
-
-
-def _hear_llamafactory(data: Mapping[str, Any]) -> Heard:
-    technique = data.get("finetuning_type", "lora")
-    if technique == "lora" and data.get("quantization_bit"):
-        technique = "qlora"
-    heard: Heard = {"method.technique": (technique, ("finetuning_type", "quantization_bit")), **_precision(data)}
-    if technique == "qlora":
-        quant = (
-            "int8"
-            if data.get("quantization_bit") == 8
-            else "nf4-dq"
-            if data.get("double_quantization", True)
-            else "nf4"
-        )
-        heard["method.quant"] = (quant, ("double_quantization", "quantization_method"))
-    tasks = {theirs: ours for ours, theirs in TASKS["llamafactory"].items()}
-    if data.get("stage"):
-        heard["method.task"] = (tasks.get(str(data["stage"]), data["stage"]), ("stage", "do_train"))
-    if name := data.get("dataset"):
-        heard["data.train"] = (str(name).split(",")[0], ("dataset",))
-    if name := data.get("eval_dataset"):
-        heard["data.eval"] = (str(name).split(",")[0], ("eval_dataset",))
-    return heard
-
-
-_HEARD: dict[str, Callable[[Mapping[str, Any]], Heard]] = {
-    "trl": _hear_trl, "axolotl": _hear_axolotl, "llamafactory": _hear_llamafactory,
-}  # fmt: skip

@@ -45,7 +45,7 @@ def _listed(value: Any) -> list[str]:
 
 
 _COMMON_TRAIN = (
-    Word("train.max_steps", "max_steps"),
+    Word("train.max_steps", "max_steps", hear=lambda steps: steps if steps > 0 else None),
     Word("train.learning_rate", "learning_rate", hear=float),
     Word("train.weight_decay", "weight_decay"),
     Word("train.max_grad_norm", "max_grad_norm"),
@@ -121,7 +121,7 @@ WORDS: dict[str, tuple[Word, ...]] = {
         Word("method.lora_targets", "lora_target", lambda v: "all" if v == ["all-linear"] else ",".join(v), _listed),
         Word("method.rslora", "use_rslora"),
         Word("method.dora", "use_dora"),
-        Word("method.neftune_alpha", "neftune_alpha"),
+        Word("method.neftune_alpha", "neftune_noise_alpha"),
         Word("method.beta", "pref_beta"),
         *_COMMON_TRAIN,
         Word("train.epochs", "num_train_epochs", hear=float),

@@ -36,6 +36,22 @@ def load_plan(path: Path) -> Plan:
     return parse_plan(text, str(path))
 
 
+def plan_file(reference: str) -> Path:
+    """The plan file that a path, a run's name, a unique part of one, or `last` stands for. A file goes before a run.
+
+    Raises FtuiError where there is neither.
+    """
+    path = Path(reference).expanduser()
+    if path.exists() or path.suffix in (".yaml", ".yml", ".json"):
+        return path
+    from ftui.services.runs import find_run
+
+    try:
+        return find_run(reference).plan_file
+    except FtuiError as error:
+        raise FtuiError(error.title.replace("No such run", "No such plan or run"), error.message, error.hint) from None
+
+
 def parse_plan(text: str, source: str = "plan") -> Plan:
     """Check the text of a plan. Raises FtuiError naming `source`, line and key."""
     import yaml

@@ -8,8 +8,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ftui.core.exchange import TOOLS, from_tool, guess_tool, to_tool
+from ftui.core.defaults_conflicts import conflicts
+from ftui.core.exchange import TOOLS, to_tool
+from ftui.core.exchange_import import from_tool, guess_tool
+from ftui.core.exchange_words import WORDS
 from ftui.core.plan import Plan, from_mapping, to_mapping
 from ftui.errors import FtuiError
 
@@ -84,8 +89,8 @@ def plans() -> list[Plan]:
                 "early_stopping_patience": 2, "eval_every_steps": 5, "save_every_steps": 5,
             }  # fmt: skip
             data = {"train": "/rows.jsonl", "packing": task in ("sft", "text"), "max_length_tokens": 512}
-            for settings in ({}, train):
-                made.append(from_mapping({"model": {"id": "o/m"}, "data": data, "method": method, "train": settings}))
+            for said in ({}, train):
+                made.append(from_mapping({"model": {"id": "o/m"}, "data": data, "method": method, "train": said}))
     return made
 
 
@@ -149,3 +154,134 @@ def test_a_short_name_of_the_catalogue_is_said_as_a_folder(tool: str) -> None:
     unknown = to_tool(from_mapping({**to_mapping(PLAN), "model": {"id": "tiny"}}), tool)
     assert any(words.startswith("model.id") for words in unknown.left_out)
     assert not any(words.startswith(("model.id", "train.warmup_ratio")) for words in to_tool(PLAN, tool).left_out)
+
+
+def imported(tool: str, **said: Any) -> tuple[dict[str, Any], str]:
+    """The plan's mapping, and all that is said about what it lacks."""
+    key = "base_model" if tool == "axolotl" else "model_name_or_path"
+    made = from_tool({key: "org/model", **said}, tool)
+    return made.data, "\n".join((*made.left_out, *made.notes))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_key_of_a_tool_is_heard_or_named(tool: str) -> None:
+    """With a value that no plan can hold: whatever is not named has changed the plan, or was refused by its name."""
+    words = {word.key for word in WORDS[tool]} - {"base_model", "model_name_or_path"}
+    heard = words | {"bf16", "fp16", "dtype", "datasets", "adapter", "rl", "stage", "finetuning_type", "pref_loss"}
+    every = set(recorded(tool)["fields"]) if tool != "trl" else {"hub_model_id", "dataset_mixture"}
+    plain, odd = imported(tool)[0], {"odd": 1}
+    for key in sorted(heard):
+        try:
+            data, talk = imported(tool, **{key: odd})
+        except FtuiError as error:
+            assert key in error.message
+        else:
+            assert key in talk or data != plain, key
+    # Names of what is heard by its truth alone, and what is as ftui does it anyway, may go without a word.
+    quiet = {"base_model", "model_name_or_path", "lora_target_linear", "train_on_inputs", "do_train"}
+    unheard = {key: odd for key in every - heard - quiet if not key.startswith(("load_in", "quantization_"))}
+    data, talk = imported(tool, **unheard)
+    named = {line.partition(" = ")[0].partition("[")[0] for line in talk.splitlines()}
+    silent = {key for key in unheard if key not in named}
+    assert len(unheard) > 300 or tool == "trl"
+    for key in sorted(silent):
+        assert imported(tool, **{key: odd})[0] != plain, key
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_any_value_of_any_key_is_taken_named_or_refused(data: st.DataObject) -> None:
+    tool = data.draw(st.sampled_from(TOOLS))
+    keys = sorted(
+        {word.key for word in WORDS[tool]} | {"datasets", "dataset", "rl", "stage", "adapter", "bf16", "dtype"}
+    )
+    values = st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.integers(), max_size=2),
+        st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    )  # fmt: skip
+    said = data.draw(st.dictionaries(st.sampled_from(keys), values, max_size=6))
+    try:
+        made = from_tool(said, tool)
+    except FtuiError:
+        return
+    assert not conflicts(from_mapping(made.data)) or made.notes, "what would be refused later is said now"
+
+
+@pytest.mark.parametrize(
+    ("tool", "said", "field", "wanted"),
+    [
+        ("trl", {"max_steps": -1}, "train.max_steps", None),
+        ("trl", {"beta": 0.01}, "method.task", "dpo"),
+        ("trl", {"num_generations": 4}, "method.task", "grpo"),
+        ("trl", {"torch_dtype": "bfloat16", "bf16": False}, "train.precision", "bf16"),
+        ("trl", {"max_steps": 200, "warmup_steps": 20}, "train.warmup_ratio", 0.1),
+        ("axolotl", {"adapter": "lora", "load_in_8bit": True}, "method.technique", "qlora"),
+        ("axolotl", {"adapter": "lora", "load_in_8bit": True}, "method.quant", "int8"),
+        ("axolotl", {"rl": "ipo"}, "method.preference_loss", "ipo"),
+        ("axolotl", {"datasets": [{"path": "a.jsonl", "type": "completion"}]}, "method.task", "text"),
+        ("axolotl", {"attn_implementation": "sdpa"}, "train.attention", "sdpa"),
+        ("llamafactory", {"stage": "dpo", "pref_loss": "orpo"}, "method.task", "orpo"),
+        ("llamafactory", {"train_on_prompt": True}, "data.train_on", "all"),
+        ("llamafactory", {"disable_gradient_checkpointing": True}, "train.gradient_checkpointing", False),
+    ],
+)
+def test_what_others_say_in_their_own_way_is_understood(
+    tool: str, said: dict[str, Any], field: str, wanted: Any
+) -> None:
+    assert value(imported(tool, **said)[0], field) == wanted
+
+
+@pytest.mark.parametrize(
+    ("tool", "said", "words"),
+    [
+        (
+            "axolotl",
+            {"datasets": [{"path": "a.jsonl", "split": "train[:20%]"}, {"path": "b.jsonl"}]},
+            ["b.jsonl", "20%"],
+        ),
+        ("llamafactory", {"dataset": "identity,alpaca"}, ["identity", "alpaca", "data mix"]),
+        ("axolotl", {"optimizer": "paged_adamw_32bit"}, ["optimizer = 'paged_adamw_32bit'", "adafactor"]),
+        ("axolotl", {"warmup_steps": 10}, ["warmup_steps = 10", "train.warmup_ratio"]),
+        ("axolotl", {"rl": "dpo", "adapter": "lora", "lora_dropout": 0.1}, ["lora_dropout", "without dropout"]),
+        ("trl", {"learning_rate": "auto"}, ["learning_rate = 'auto'"]),
+        ("trl", {}, ["assistant_only_loss", "data.train is missing", "method.task"]),
+        ("trl", {"use_peft": True}, ["lora_target_modules", "all-linear"]),
+        ("llamafactory", {"stage": "kto", "per_device_train_batch_size": 1}, ["at least 2"]),
+    ],
+)
+def test_what_cannot_be_carried_over_is_said_with_the_reason(tool: str, said: dict[str, Any], words: list[str]) -> None:
+    talk = imported(tool, **said)[1]
+    for word in words:
+        assert word in talk
+
+
+@pytest.mark.parametrize(
+    ("tool", "said", "key"),
+    [
+        ("llamafactory", {"stage": "ppo"}, "stage is 'ppo'"),
+        ("llamafactory", {"stage": "dpo", "pref_loss": "simpo"}, "pref_loss is 'simpo'"),
+        ("llamafactory", {"finetuning_type": "freeze"}, "finetuning_type is 'freeze'"),
+        ("axolotl", {"rl": "simpo"}, "rl is 'simpo'"),
+        ("axolotl", {"load_in_4bit": True}, "load_in_4bit"),
+    ],
+)
+def test_what_would_become_another_training_is_refused_in_the_words_of_the_file(
+    tool: str, said: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(FtuiError, match="ftui has no such") as caught:
+        imported(tool, **said)
+    assert key in caught.value.message
+
+
+def test_what_a_file_leaves_open_is_what_its_tool_would_do() -> None:
+    plan = imported("llamafactory", finetuning_type="lora", lora_rank=4)[0]
+    assert value(plan, "method.lora_alpha") == 8 and value(plan, "train.learning_rate") == 5e-5
+    assert "LLaMA-Factory's default" in plan["reasons"]["train.learning_rate"]
+    refused = imported("llamafactory", lr_scheduler_type="cosine_with_min_lr")[0]
+    assert "train.schedule" not in refused["reasons"], "a value that was refused was not left open"
+
+
+@pytest.mark.parametrize("tool", ["trl", "llamafactory"])
+def test_a_plan_that_leaves_precision_open_is_not_exported_as_fp32(tool: str) -> None:
+    plan = from_mapping({**to_mapping(PLAN), "train": {"precision": "auto"}})
+    assert to_tool(plan, tool).data.get("bf16", True) is True

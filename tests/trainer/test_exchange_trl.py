@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 from trainer_kit import build_tiny_model, chat_rows, write_rows
 
 from ftui.core.exchange import to_tool
+from ftui.core.exchange_import import from_tool
 from ftui.core.plan import from_mapping
 
 
@@ -42,3 +44,27 @@ def test_the_export_for_trl_really_trains(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+
+
+def test_what_a_file_for_trl_leaves_open_is_what_trl_would_do() -> None:
+    import trl
+
+    fields = {
+        "train.learning_rate": "learning_rate", "train.epochs": "num_train_epochs",
+        "train.micro_batch": "per_device_train_batch_size", "train.accumulation": "gradient_accumulation_steps",
+        "train.schedule": "lr_scheduler_type", "train.warmup_ratio": "warmup_steps", "train.optimizer": "optim",
+        "train.weight_decay": "weight_decay", "train.max_grad_norm": "max_grad_norm", "train.seed": "seed",
+        "train.gradient_checkpointing": "gradient_checkpointing", "data.max_length_tokens": "max_length",
+        "method.beta": "beta", "method.generations": "num_generations", "method.temperature": "temperature",
+        "method.completion_tokens": "max_completion_length", "data.packing": "packing",
+    }  # fmt: skip
+    adapter = {"method.lora_rank": "lora_r", "method.lora_alpha": "lora_alpha", "method.lora_dropout": "lora_dropout"}
+    for task, name in (("sft", "SFT"), ("dpo", "DPO"), ("kto", "KTO"), ("reward", "Reward"), ("grpo", "GRPO"),
+                       ("rloo", "RLOO")):  # fmt: skip
+        plan = from_tool({"model_name_or_path": "o/m", "use_peft": True}, "trl", task).data
+        usual = {field.name: field.default for field in dataclasses.fields(getattr(trl, f"{name}Config"))}
+        usual |= {field.name: field.default for field in dataclasses.fields(trl.ModelConfig)}
+        for ours, theirs in {**fields, **(adapter if task == "sft" else {})}.items():
+            if theirs in usual:
+                section, _, key = ours.partition(".")
+                assert plan[section][key] == getattr(usual[theirs], "value", usual[theirs]), (task, ours)
