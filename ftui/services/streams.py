@@ -7,6 +7,8 @@ import io
 import os
 import sys
 
+RAISING = ("strict", "surrogateescape")
+"""Error handlers that raise: the second one is Python's own choice in the C locale."""
 STREAMS = ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"))
 
 
@@ -17,7 +19,7 @@ def mend_streams() -> None:
             if getattr(sys, name) is None:
                 setattr(sys, name, open(_nowhere(number), mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     out = sys.stdout
-    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() not in ("utf-8", "utf8") and out.errors == "strict":
+    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() not in ("utf-8", "utf8") and out.errors in RAISING:
         codecs.register_error("ftui-escape", _escape)
         out.reconfigure(errors="ftui-escape")
 

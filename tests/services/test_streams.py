@@ -57,17 +57,23 @@ def test_output_that_finds_no_room_is_one_sentence(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_what_ascii_cannot_say_is_escaped_and_json_stays_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "", "PYTHONCOERCECLOCALE": "0"}],
+    ids=["ascii", "locale"],
+)
+def test_what_ascii_cannot_say_is_escaped_and_json_stays_json(said: dict[str, str], tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     text = "Grüße " + "wörter " * 100
     rows.write_text(json.dumps({"prompt": text, "completion": "早 😀"}), encoding="utf-8")
-    ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", **said}
     shown = shell(f"{FTUI} data show {rows}", tmp_path, **ascii_only)
     assert shown.returncode == 0 and "Gr\\u00fc\\u00dfe" in shown.stdout and shown.stdout.isascii()
     asked = shell(f"{FTUI} lint explain DUP701 --json", tmp_path, **ascii_only)
     assert asked.returncode == 0 and json.loads(asked.stdout)["rules"][0]["code"] == "DUP701"
-    listed = shell(f"{FTUI} plan new --model tiny --data {rows}", tmp_path, **ascii_only)
-    assert "bug" not in listed.stderr
+    made = shell(f"{FTUI} plan new --model tiny --data {rows} -o {tmp_path}/plan.yaml", tmp_path, **ascii_only)
+    cut = shell(f"{FTUI} plan show {tmp_path}/plan.yaml", tmp_path, **ascii_only)
+    assert made.returncode == cut.returncode == 0 and "..." in cut.stdout and cut.stdout.isascii()
 
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
