@@ -24,6 +24,8 @@ from ftui.services.dataset_values import (
 )
 
 MAX_LINE_BYTES = 10 << 20
+AT_ONCE = 256
+"""Lines that are read in one step: so few that they stay in the cache of a core."""
 _CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 _LINE_SEPARATORS = ((b"\xe2\x80\xa8", "U+2028"), (b"\xe2\x80\xa9", "U+2029"), (b"\xc2\x85", "NEL (U+0085)"))
 
@@ -94,16 +96,22 @@ class LineReader:
     """Reads blocks of whole lines; problems go to `report`, counts to `tally`.
 
     repair: read what the unsafe fixes would make of a broken line (Windows-1252 text, a Python repr) as a row.
-    unreadable: called with each line that is a record and gave no row. `raw` is the line of the row just given,
-    empty where the line holds more than that row.
+    unreadable: called with each line that is a record and gave no row. keep_raw: let `raw` be the line of the row just
+    given, empty where the line holds more than that row.
     """
 
     def __init__(
-        self, report: Reporter, *, repair: bool = False, unreadable: Callable[[bytes], None] | None = None
+        self,
+        report: Reporter,
+        *,
+        repair: bool = False,
+        unreadable: Callable[[bytes], None] | None = None,
+        keep_raw: bool = False,
     ) -> None:
         self.report = report
         self.repair = repair
         self.unreadable = unreadable
+        self.keep_raw = keep_raw
         self.raw = b""
         self.tally = Tally()
 
@@ -119,16 +127,24 @@ class LineReader:
         lines = block.split(b"\n")
         if not lines[-1]:
             lines.pop()
+        for start in range(0, len(lines), AT_ONCE):
+            yield from self._lines(lines[start : start + AT_ONCE], last and start + AT_ONCE >= len(lines))
+
+    def _lines(self, lines: list[bytes], last: bool) -> Iterator[Record]:
+        tally = self.tally
         line, row = tally.lines, tally.records
+        values = None if self.keep_raw else _all_good(lines)
+        if values is not None:
+            yield from zip(range(row, row + len(lines)), range(line + 1, line + 1 + len(lines)), values, strict=True)
+            tally.lines, tally.records = line + len(lines), row + len(lines)
+            tally.readable += len(lines)
+            return
         loads = orjson.loads
         for raw in lines:
             line += 1
             try:
                 value = loads(raw)
-                # A quote before a colon ends a key, or stands escaped inside a text; more of them than there are keys
-                # means that a key was repeated, which orjson does not say.
-                keys = raw.count(b'":')
-                good = type(value) is dict and (keys == plain_keys(value) or keys == count_keys(value, 0))
+                good = type(value) is dict and _has_every_key(raw, value)
             except ValueError:
                 good = False
             self.raw = raw
@@ -274,6 +290,24 @@ class LineReader:
         if python_literal(text) is not None:
             return "JSN215", "this is Python's str() of a dict, not JSON: write rows with json.dumps"
         return "JSN201", why_not_json(text, fault)
+
+
+def _all_good(lines: list[bytes]) -> list[dict[str, Any]] | None:
+    """The rows of some lines, if each is simply a good row; None where one of them needs a look of its own."""
+    try:
+        values = list(map(orjson.loads, lines))
+    except ValueError:
+        return None
+    if any(type(value) is not dict for value in values):
+        return None
+    return values if all(map(_has_every_key, lines, values)) else None
+
+
+def _has_every_key(raw: bytes, value: dict[str, Any]) -> bool:
+    """Whether no key of a line was repeated, which orjson does not say. A quote before a colon ends a key, or stands
+    escaped inside a text: more of them than there are keys means that the line needs a careful look."""
+    keys = raw.count(b'":')
+    return keys == plain_keys(value) or keys == count_keys(value, 0)
 
 
 def guessed_encoding(raw: bytes) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from ftui.services.dataset_sniff import Source
 from ftui.services.lint_findings import FindingStore
 from ftui.services.lint_near import report_contamination, report_near_duplicates
 from ftui.services.lint_report import FileReport, LintOptions, Progress, content_key, duplicate_cost
-from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, LineMap, checked_row, in_parallel
+from ftui.services.lint_stretch import PARALLEL_BYTES, Checked, How, LineMap, batches, check_rows, in_parallel
 from ftui.services.lint_targets import Target, eval_beside, targets
 
 __all__ = [
@@ -103,12 +103,12 @@ class _Run:
         for _ in _hashed(source.path, self.digest):
             pass
         reader_report = _Shifted(self.checker.report, first_row)
-        for row, line, data in read_source(source, reader_report, self.whole.tally):
-            checked_row(self.checker, self.whole, self.how.near, first_row + row, line, data)
-            if row % 2048 == 2047:
-                self._keep(self.checker.take_findings())
-                self._done_bytes = before + min(source.size_bytes, (line or 0) * 512)
-                self._say(first_row + row)
+        for records in batches(read_source(source, reader_report, self.whole.tally), first_row):
+            check_rows(self.checker, self.whole, self.how.near, records)
+            self._keep(self.checker.take_findings())
+            row, line, _ = records[-1]
+            self._done_bytes = before + min(source.size_bytes, (line or 0) * 512)
+            self._say(row)
         self._done_bytes = before + source.size_bytes
 
     def _in_parallel(self, source: Source, workers: int) -> None:
@@ -279,8 +279,8 @@ def _check_eval(target: Target, options: LintOptions) -> Checked | None:
     checker, made = how.checker(), Checked()
     for source in target.eval_data.sources:
         first_row = made.tally.records
-        for row, line, data in read_source(source, Reporter({}), made.tally):
-            checked_row(checker, made, how.near, first_row + row, line, data)
+        for records in batches(read_source(source, Reporter({}), made.tally), first_row):
+            check_rows(checker, made, how.near, records)
     made.sketches.pad_to(made.tally.records if how.near else 0)
     made.state = checker.state
     return made

@@ -101,7 +101,11 @@ class Fixer:
         for source in self.target.data.sources:
             tally = Tally()
             says = self._reader_says
-            reader = LineReader(says, repair=self.unsafe, unreadable=unreadable) if source.kind == "jsonl" else None
+            reader = (
+                LineReader(says, repair=self.unsafe, unreadable=unreadable, keep_raw=True)
+                if source.kind == "jsonl"
+                else None
+            )
             for row, line, data in read_source(source, says, tally, reader):
                 codes = {finding.code for finding in says.findings if finding.row == row}
                 says.findings.clear()

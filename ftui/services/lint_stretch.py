@@ -7,21 +7,22 @@ import os
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ftui.core.formats import Format
 from ftui.core.lint.engine import Checker
 from ftui.core.lint.model import Context, Finding, Rule, Severity
-from ftui.core.lint.rules_dup import near_text
 from ftui.services.dataset import read_stretch
-from ftui.services.dataset_lines import Tally
+from ftui.services.dataset_lines import Record, Tally
 from ftui.services.dataset_sniff import Source
 from ftui.services.near_duplicates import Sketches
 
 STRETCH_BYTES = 4 << 20
+BATCH_ROWS = 256
 PARALLEL_BYTES = 12 << 20
 """A smaller file is checked faster than a second process starts."""
 
@@ -93,8 +94,8 @@ def check_stretch(how: How, source: Source, start: int, end: int, last: bool) ->
     """Check the lines of `source` between two byte offsets. Runs in a worker process."""
     checker = how.checker()
     made = Checked()
-    for row, line, data in read_stretch(source, start, end, last, checker.report, made.tally):
-        checked_row(checker, made, how.near, row, line, data)
+    for records in batches(read_stretch(source, start, end, last, checker.report, made.tally)):
+        check_rows(checker, made, how.near, records)
     checker.flush()
     made.sketches.pad_to(made.tally.records if how.near else 0)
     made.sketches.flush()
@@ -103,16 +104,25 @@ def check_stretch(how: How, source: Source, start: int, end: int, last: bool) ->
     return made
 
 
-def checked_row(checker: Checker, made: Checked, near: bool, row: int, line: int | None, data: dict[str, Any]) -> None:
-    """Check one row and note what the whole file needs of it."""
-    seen = checker.row(row, line, data)
-    if line is not None and line - row != made.lines.shift:
-        made.lines.add(row, line)
+def batches(records: Iterator[Record], first_row: int = 0) -> Iterator[list[Record]]:
+    """Rows in lists of a few hundred, their numbers moved by `first_row`."""
+    while batch := list(islice(records, BATCH_ROWS)):
+        yield [(first_row + row, line, data) for row, line, data in batch] if first_row else batch
+
+
+def check_rows(checker: Checker, made: Checked, near: bool, records: Sequence[Record]) -> None:
+    """Check some rows and note what the whole file needs of them."""
+    texts = checker.rows(records)
+    lines = made.lines
+    for row, line, _ in records:
+        if line is not None and line - row != lines.shift:
+            lines.add(row, line)
     if near:
         sketches = made.sketches
-        if sketches.count < row:
-            sketches.pad_to(row)
-        sketches.add(near_text(seen))
+        for (row, _, _), text in zip(records, texts, strict=True):
+            if sketches.count < row:
+                sketches.pad_to(row)
+            sketches.add(text)
 
 
 def stretches(source: Source) -> Iterator[tuple[int, int, bool]]:

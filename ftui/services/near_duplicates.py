@@ -14,6 +14,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftui.core.lint.dup_totals import standing_again
 from ftui.errors import FtuiError
 
 PIECE_BYTES = 8
@@ -123,16 +124,15 @@ class Sketches:
         slots = [array("q", [-1]) * count for _ in range(_SLOTS)]
         for number, band in enumerate(self.bands):
             hear(number / BANDS)
-            if len(set(band)) == count - max(0, band.count(0) - 1):
-                continue  # no value stands twice, as in most bands of clean data
-            seen: set[int] = set()
-            again = {value for value in band if value in seen or seen.add(value)}  # type: ignore[func-returns-value]
+            again = standing_again(band)
             again.discard(0)
-            del seen
+            if not again:
+                continue
             first: dict[int, int] = {}
             last: dict[int, int] = {}
-            for text, value in enumerate(band):
-                if value in again and text not in skip:
+            for text in [text for text, value in enumerate(band) if value in again]:
+                if text not in skip:
+                    value = band[text]
                     earlier = first.setdefault(value, text)
                     if earlier != text:
                         _remember(slots, text, earlier)

@@ -28,8 +28,8 @@ FAMILIES = {
 }
 """Families in the order in which they run."""
 
-NOT_FOR_PLAIN_ROWS = ("TOL", "PRF")
-"""Families that have nothing to say of a row that is nothing but messages (`Row.plain`)."""
+NOT_FOR_PLAIN_ROWS = ("TOL", "PRF", "TOK")
+"""Families whose `check` has nothing to say of a row that is nothing but messages (`Row.plain`)."""
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from ftui.core.lint.model import Row
@@ -35,12 +36,9 @@ def content_key_of(row: Row, prompt: bytes, answer: bytes) -> bytes:
     turns, start = row.turns, row.answer_start
     simple = row.plain or _is_simple(row)
     if simple and len(turns) == start + 1:
-        # One exchange is its prompt and its answer: each half of the key holds something of both, the last bytes say
-        # how many turns come before the answer, and whether a system prompt does.
         prompt, answer = prompt or digest(prompt_text(row)), answer or digest(turns[start].text)
-        before = BYTES[min(start, 255)] + (b"s" if turns[0].role == "system" else b"u")
-        return prompt[:4] + answer[:4] + prompt[4:] + answer[4:6] + before
-    text = row.joined + "".join([f"\0{turn.role}{len(turn.text)}" for turn in turns])
+        return content_of(prompt, answer, start, turns[0].role)
+    text = with_roles(row.joined, [turn.role for turn in turns], [turn.text for turn in turns])
     if row.label is not None:
         text += f"\0{row.label!r}"
     if row.rejected:
@@ -49,6 +47,18 @@ def content_key_of(row: Row, prompt: bytes, answer: bytes) -> bytes:
         kept = {key: value for key, value in row.data.items() if key not in _BOOKKEEPING}
         text += "\0" + json.dumps(kept, sort_keys=True, default=str)
     return digest(text, 16)
+
+
+def content_of(prompt: bytes, answer: bytes, start: int, first_role: str) -> bytes:
+    """The key of one exchange, from the digests of its prompt and its answer: each half holds something of both, the
+    last bytes say how many turns come before the answer, and whether a system prompt does."""
+    before = BYTES[start if start < 255 else 255] + (b"s" if first_role == "system" else b"u")
+    return prompt[:4] + answer[:4] + prompt[4:] + answer[4:6] + before
+
+
+def with_roles(joined: str, roles: Sequence[str], texts: Sequence[str]) -> str:
+    """What a conversation is known by: its texts, and who said how much of them."""
+    return joined + "".join([f"\0{role}{len(text)}" for role, text in zip(roles, texts, strict=True)])
 
 
 BYTES = tuple(bytes([number]) for number in range(256))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 
 MIN_AFFIX_CHARACTERS = 10
@@ -92,6 +93,12 @@ def same_start(one: str, other: str) -> str:
     return one[:length]
 
 
+def standing_again(keys: Sequence[int]) -> set[int]:
+    """The values that stand more than once."""
+    counts = Counter(keys)
+    return {key for key, count in counts.items() if count > 1} if len(counts) < len(keys) else set()
+
+
 def repeats(keys: Sequence[int], most: int = BUCKET_ROWS) -> dict[int, int]:
     """For each row whose key stood before: the row where it stood first; zero is no key.
 
@@ -100,23 +107,15 @@ def repeats(keys: Sequence[int], most: int = BUCKET_ROWS) -> dict[int, int]:
     passes = max(1, -(-len(keys) // most))
     found: dict[int, int] = {}
     for part in range(passes):
-        mine = [key for key in keys if key % passes == part] if passes > 1 else keys
-        distinct = set(mine)
-        distinct.discard(NO_KEY)
-        if len(distinct) == len(mine):
-            continue
-        seen: set[int] = set()
-        again = {key for key in mine if key in seen or seen.add(key)}  # type: ignore[func-returns-value]
+        again = standing_again([key for key in keys if key % passes == part] if passes > 1 else keys)
         again.discard(NO_KEY)
-        del seen, distinct
         if not again:
             continue
         first: dict[int, int] = {}
-        for row, key in enumerate(keys):
-            if key in again:
-                earlier = first.setdefault(key, row)
-                if earlier != row:
-                    found[row] = earlier
+        for row in [row for row, key in enumerate(keys) if key in again]:
+            earlier = first.setdefault(keys[row], row)
+            if earlier != row:
+                found[row] = earlier
     return found
 
 

@@ -9,13 +9,16 @@ from typing import Any
 
 from ftui.core.formats import Format, detect_format, format_from_mapping
 from ftui.core.lint.catalogue import NOT_FOR_PLAIN_ROWS, all_rules, family_modules
+from ftui.core.lint.dup_keys import near_text
 from ftui.core.lint.model import Context, Facts, Finding, Reporter, Row, Rule, Severity
-from ftui.core.lint.view import plain_chat, view
+from ftui.core.lint.plain import PlainRun, plain_chat
+from ftui.core.lint.view import view
 
 BATCH_ROWS = 256
 """Rows per call of a family with `check_batch`."""
 
-PLAIN_CHAT = Format("chat", "chat", (("messages", "messages"),))
+SHORT_RUN_ROWS = 8
+"""A shorter run of plain rows is checked row by row."""
 SUPPRESS_KEY = "_ftui_ignore"
 """A row may carry `"_ftui_ignore": ["QUA603"]`: findings with these code prefixes are dropped for that row."""
 
@@ -50,6 +53,7 @@ class Checker:
         self._totals: dict[str, Any] = {}
         self._checks: list[tuple[Any, Any]] = []
         self._plain_checks: list[tuple[Any, Any]] = []
+        self._plain_families: list[str] = []
         self._batch_checks: list[tuple[Any, Any]] = []
         self._batch: list[Row] = []
         for family, module in family_modules().items():
@@ -61,12 +65,13 @@ class Checker:
                 self._checks.append((module.check, totals))
                 if family not in NOT_FOR_PLAIN_ROWS:
                     self._plain_checks.append((module.check, totals))
+                    self._plain_families.append(family)
             if hasattr(module, "check_batch") and context.tokenizer is not None:
                 self._batch_checks.append((module.check_batch, totals))
 
     def row(self, index: int, line: int | None, data: dict[str, Any]) -> Row:
         """Check one row; gives its view."""
-        seen = plain_chat(index, line, data, PLAIN_CHAT) if len(data) == 1 and self._mapped is None else None
+        seen = plain_chat(index, line, data) if self._mapped is None else None
         if seen is None:
             format = self._mapped or detect_format(data, self.context.task)
             if format.name == "prompt" and self._expected is not None and self._expected.columns[0][1] in data:
@@ -90,6 +95,44 @@ class Checker:
             if len(self._batch) >= BATCH_ROWS:
                 self.flush()
         return seen
+
+    def rows(self, records: Sequence[tuple[int, int | None, dict[str, Any]]]) -> list[str]:
+        """Check rows, given as (index, line, row) in order; gives the `near_text` of each. Runs of plain rows are
+        looked at together, so findings come family by family."""
+        near: list[str] = []
+        run = PlainRun(records[0][0] if records else 0)
+        for index, line, data in records:
+            if index != run.first + len(run):
+                near += self._plain_rows(run)
+                run = PlainRun(index)
+            if self._mapped is not None or not run.add(line, data):
+                near += self._plain_rows(run)
+                near.append(near_text(self.row(index, line, data)))
+                run = PlainRun(index + 1)
+        return near + self._plain_rows(run)
+
+    def _plain_rows(self, run: PlainRun) -> list[str]:
+        if len(run) < SHORT_RUN_ROWS or not run.close():
+            return [
+                near_text(self.row(index, line, data)) for index, (line, data, *_) in enumerate(run.records, run.first)
+            ]
+        self.formats["chat"] = self.formats.get("chat", 0) + len(run)
+        for family in self._plain_families:
+            module, totals = family_modules()[family], self._totals[family]
+            check_plain = getattr(module, "check_plain", None)
+            try:
+                if check_plain is not None:
+                    check_plain(run, self.report, totals, self.context)
+                else:
+                    run.look_closer(range(len(run)), module.check, self.report, totals, self.context)
+            except Exception as error:
+                self._failed(check_plain or module.check, self.report.row or run.first, error)
+        if self._batch_checks:
+            for place in range(len(run)):
+                self._batch.append(run.row(place))
+                if len(self._batch) >= BATCH_ROWS:
+                    self.flush()
+        return run.near_texts()
 
     def restart(self) -> None:
         """Forget what was counted, as if no row had been checked: for looking at rows one by one."""

@@ -9,6 +9,8 @@ A family is a module `rules_<family>.py` with these names (an absent one means: 
                                              `later` counted the next stretch of the file, its rows numbered from 0
     def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None
                                              called once per row: one pass over the texts, cheap pre-filters first
+    def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None
+                                             optional: `check` of a run of plain rows at once (`ftui.core.lint.plain`)
     def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None
                                              called once per file, for findings about the whole file
 

@@ -45,14 +45,19 @@ class Totals:
                 self.labels[label] += count
 
 
-def count_answer(totals: Totals, row: Row, text: str, size: int) -> None:
+def count_size(totals: Totals, row: int, size: int) -> None:
+    """Count an answer that is no label."""
     totals.answers += 1
     totals.lengths[min(39, size.bit_length())] += 1
     longest = totals.longest
     if size > 1000 and (len(longest) < _MAX_LONGEST or size > longest[-1][0]):
-        longest.append((size, row.index))
+        longest.append((size, row))
         longest.sort(reverse=True)
         del longest[_MAX_LONGEST:]
+
+
+def count_answer(totals: Totals, row: Row, text: str, size: int) -> None:
+    count_size(totals, row.index, size)
     if size <= SHORT_CHARACTERS:
         totals.short += 1
     if size <= LABEL_CHARACTERS and "\n" not in text:

@@ -9,10 +9,11 @@ from ftui.core.lint.about_dst import RULES
 from ftui.core.lint.answers import OPENING
 from ftui.core.lint.language import language_of
 from ftui.core.lint.model import Context, Facts, Reporter, Row, Severity
+from ftui.core.lint.plain import PlainRun
 from ftui.core.lint.rules_dup import STRUCTURE, same_start
 from ftui.core.text import plural
 
-__all__ = ["RULES", "Totals", "check", "finish"]
+__all__ = ["RULES", "Totals", "check", "check_plain", "finish"]
 
 
 ERROR_ROWS, WARNING_ROWS, INFO_ROWS, MANY_ROWS = 10, 50, 500, 50_000
@@ -82,16 +83,11 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     answer = turns[-1].text if len(turns) > start else ""
     if len(answer) > MAX_LABEL_CHARACTERS and row.label is None:
         totals.unlabelled += 1
-        opening, openings = answer[:OPENING_CHARACTERS], totals.openings
-        if opening in openings:
-            openings[opening] += 1
-            if not answer.startswith(known := totals.opening_texts[opening]):
-                totals.opening_texts[opening] = same_start(known, answer)
-        elif len(openings) < _COUNTED_OPENINGS and not answer.startswith(STRUCTURE):
-            openings[opening] = 1
-            totals.opening_texts[opening] = answer[:SHOWN_CHARACTERS]
+        _count_opening(answer, totals)
+    elif row.label is not None and row.format.kind == "kto":
+        _count_label(str(row.label), totals)
     else:
-        _count_label(row, answer.strip() if turns and turns[-1].role == "assistant" else "", totals)
+        _count_label(answer.strip() if turns and turns[-1].role == "assistant" else "", totals)
     if totals.rows <= _ALL_SAMPLED or totals.rows % _SAMPLE_EVERY == 0:
         language = language_of(row.joined)
         if language:
@@ -111,9 +107,35 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
             style[2] += answer.rstrip().endswith((".", "。"))
 
 
-def _count_label(row: Row, label: str, totals: Totals) -> None:
-    if row.label is not None and row.format.kind == "kto":
-        label = str(row.label)
+def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
+    for place, (shape, texts) in enumerate(zip(run.shapes, run.texts, strict=True), 1):
+        answer = texts[-1] if len(texts) > shape.start else ""
+        if len(answer) > MAX_LABEL_CHARACTERS:
+            totals.unlabelled += 1
+            _count_opening(answer, totals)
+        else:
+            _count_label(answer.strip() if shape.roles[-1] == "assistant" else "", totals)
+        number = totals.rows + place
+        if (number <= _ALL_SAMPLED or number % _SAMPLE_EVERY == 0) and (language := language_of(run.joined[place - 1])):
+            totals.languages[language] += 1
+        if len(texts) - shape.start > 1:
+            totals.multi_turn += 1
+    totals.rows += len(run)
+    totals.thinking += sum("<think>" in run.joined[place] for place in run.signed)
+
+
+def _count_opening(answer: str, totals: Totals) -> None:
+    opening, openings = answer[:OPENING_CHARACTERS], totals.openings
+    if opening in openings:
+        openings[opening] += 1
+        if not answer.startswith(known := totals.opening_texts[opening]):
+            totals.opening_texts[opening] = same_start(known, answer)
+    elif len(openings) < _COUNTED_OPENINGS and not answer.startswith(STRUCTURE):
+        openings[opening] = 1
+        totals.opening_texts[opening] = answer[:SHOWN_CHARACTERS]
+
+
+def _count_label(label: str, totals: Totals) -> None:
     if not label or (label not in totals.labels and len(totals.labels) >= _COUNTED_LABELS):
         totals.unlabelled += 1
         return

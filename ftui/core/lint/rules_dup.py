@@ -6,20 +6,21 @@ Only hashes are kept of a row, 44 bytes in all. Near duplicates (DUP702, DUP706)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
 from ftui.core.lint.about_dup import RULES
 from ftui.core.lint.dup_keys import (
-    BYTES,
     ID_COLUMNS,
     content_key,
     content_key_of,
+    content_of,
     digest,
     hash64,
     near_text,
     prompt_text,
+    with_roles,
     without_system,
 )
 from ftui.core.lint.dup_totals import (
@@ -34,6 +35,7 @@ from ftui.core.lint.dup_totals import (
     shorter,
 )
 from ftui.core.lint.model import DROP, Context, Facts, Fixer, Reporter, Row, Severity
+from ftui.core.lint.plain import PlainRun
 from ftui.core.text import plural
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "STRUCTURE",
     "Totals",
     "check",
+    "check_plain",
     "content_key",
     "cost_of",
     "exact_repeats",
@@ -66,20 +69,9 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     turns, start = row.turns, row.answer_start
     answer = turns[start].text if start < len(turns) else ""
     one_answer = len(turns) == start + 1
-    if start == 1:
-        prompt = turns[0].text
-    else:
-        prompt = row.joined[: -len(answer) - 1] if start and one_answer and row.plain else prompt_text(row)
-    try:
-        prompt_digest = blake2b(prompt.encode(), digest_size=8).digest()
-        answer_digest = blake2b(answer.encode(), digest_size=8).digest()
-    except UnicodeEncodeError:
-        prompt_digest, answer_digest = digest(prompt), digest(answer)
-    if one_answer and row.plain:  # as `content_key_of`, which costs a call
-        before = BYTES[start if start < 256 else 255] + (b"s" if turns[0].role == "system" else b"u")
-        totals.contents += prompt_digest[:4] + answer_digest[:4] + prompt_digest[4:] + answer_digest[4:6] + before
-    else:
-        totals.contents += content_key_of(row, prompt_digest, answer_digest)
+    prompt = turns[0].text if start == 1 else prompt_text(row)
+    prompt_digest, answer_digest = digest(prompt), digest(answer)
+    totals.contents += content_key_of(row, prompt_digest, answer_digest)
     totals.prompt_digests += prompt_digest if prompt else NO_DIGEST
     totals.answer_digests += answer_digest if answer else NO_DIGEST
     free = len(answer) > LONG_ANSWER_CHARACTERS and not answer.startswith(STRUCTURE)
@@ -89,17 +81,60 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     if row.rejected:
         totals.pairs += 1
     if not one_answer and row.conversation and len(turns) > start:
-        _grow(row, totals)
+        exchange = _exchange(totals, totals.rows - 1)
+        _grow(row.index, exchange, [turn.role for turn in turns], [turn.text for turn in turns], start, totals)
     if len(row.data) > 1:
         _columns(row.data, totals)
     else:
         totals.id_digests += NO_DIGEST
     if not totals.affixes_vary:
-        affixes = totals.affixes
-        asked = without_system(row, prompt)
-        affixes[0], affixes[1] = shorter(affixes[0], asked, 0), shorter(affixes[1], asked, 1)
-        affixes[2], affixes[3] = shorter(affixes[2], answer, 0), shorter(affixes[3], answer, 1)
-        totals.affixes_vary = not any(affixes) and totals.rows > 1
+        _affix(without_system(row, prompt), answer, totals)
+
+
+def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
+    pad(totals, run.first - totals.rows)
+    hasher = blake2b(digest_size=8).copy  # a copy is made sooner than a new one
+    contents, prompts, answers = [], [], []
+    several = []
+    for place, (shape, texts, joined) in enumerate(zip(run.shapes, run.texts, run.joined, strict=True)):
+        start = shape.start
+        prompt = texts[0] if start == 1 else "\n".join(texts[:start])
+        answer = texts[start] if start < len(texts) else ""
+        hashed = hasher()
+        hashed.update(prompt.encode("utf-8", "surrogatepass"))
+        prompt_digest = hashed.digest()
+        hashed = hasher()
+        hashed.update(answer.encode("utf-8", "surrogatepass"))
+        answer_digest = hashed.digest()
+        if start == len(texts) - 1:
+            contents.append(content_of(prompt_digest, answer_digest, start, shape.roles[0]))
+        else:
+            contents.append(digest(with_roles(joined, shape.roles, texts), 16))
+            if start < len(texts):
+                several.append(place)
+            else:
+                totals.prompt_only += 1
+        prompts.append(prompt_digest if prompt else NO_DIGEST)
+        answers.append(answer_digest if answer else NO_DIGEST)
+        free = len(answer) > LONG_ANSWER_CHARACTERS and not answer.startswith(STRUCTURE)
+        totals.sizes.append(2 * min(len(joined), 0x7FFFFFFF) + free)
+        if not totals.affixes_vary:
+            _affix(prompt[len(texts[0]) + 1 :] if shape.system_first else prompt, answer, totals)
+    totals.contents += b"".join(contents)
+    totals.prompt_digests += b"".join(prompts)
+    totals.answer_digests += b"".join(answers)
+    totals.id_digests += NO_DIGEST * len(run)
+    for place in several:
+        row, shape = run.first + place, run.shapes[place]
+        _grow(row, _exchange(totals, row), shape.roles, run.texts[place], shape.start, totals)
+
+
+def _affix(asked: str, answer: str, totals: Totals) -> None:
+    """Shorten what all prompts and all answers have in common."""
+    affixes = totals.affixes
+    affixes[0], affixes[1] = shorter(affixes[0], asked, 0), shorter(affixes[1], asked, 1)
+    affixes[2], affixes[3] = shorter(affixes[2], answer, 0), shorter(affixes[3], answer, 1)
+    totals.affixes_vary = not any(affixes) and totals.rows > 1
 
 
 def _columns(data: dict[str, Any], totals: Totals) -> None:
@@ -110,22 +145,20 @@ def _columns(data: dict[str, Any], totals: Totals) -> None:
         totals.documents.add(hash64(str(document)))
 
 
-def _grow(row: Row, totals: Totals) -> None:
+def _grow(row: int, exchange: str, roles: Sequence[str], texts: Sequence[str], start: int, totals: Totals) -> None:
     """Remember where a conversation of several answers could have been cut. A whole one with one answer is known by
     its prompt and answer."""
-    turns, start = row.turns, row.answer_start
-    text = _exchange(totals, totals.rows - 1)
-    if any(turn.role == "assistant" for turn in turns[start + 1 :]):
+    text = exchange
+    if "assistant" in roles[start + 1 :]:
         totals.beginnings.append(hash64(text))
-        totals.beginning_rows.append(row.index)
-    last = max(number for number, turn in enumerate(turns) if turn.role == "assistant")
-    for number in range(start + 1, len(turns)):
-        turn = turns[number]
-        text += f"\0{turn.role}\1{turn.text}"
-        if turn.role == "assistant" and number < last:
+        totals.beginning_rows.append(row)
+    last = max(number for number, role in enumerate(roles) if role == "assistant")
+    for number in range(start + 1, len(roles)):
+        text += f"\0{roles[number]}\1{texts[number]}"
+        if roles[number] == "assistant" and number < last:
             totals.beginnings.append(hash64(text))
-            totals.beginning_rows.append(row.index)
-    totals.wholes.setdefault(hash64(text), row.index)
+            totals.beginning_rows.append(row)
+    totals.wholes.setdefault(hash64(text), row)
 
 
 def finish(totals: Totals, report: Reporter, context: Context, facts: Facts) -> None:

@@ -13,9 +13,10 @@ from ftui.core.conversations import CALL_ROLES, ROLES, content_key, pair_keys
 from ftui.core.lint.about_msg import RULES
 from ftui.core.lint.model import Context, Facts, Reporter, Row, Turn
 from ftui.core.lint.msg_fixes import FIXES, HUMANS, SPEAKER_LINE
+from ftui.core.lint.plain import PlainRun
 from ftui.core.text import plural
 
-__all__ = ["FIXES", "RULES", "Totals", "check", "finish"]
+__all__ = ["FIXES", "RULES", "Totals", "check", "check_plain", "finish"]
 
 _STANDARD_ROLES = ("user", "assistant", "system", "tool")
 _ROLES_AS_WRITTEN = frozenset({"system", "user", "assistant", "tool", "developer", "function", "human", "gpt"})
@@ -69,6 +70,23 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         _check_media(row, report)
     if b":" in row.marks and _SPEAKER_MARKS.search(row.marks):
         _check_transcript(row, report)
+
+
+def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
+    faulty = {shape for shape in set(run.shapes) if _structure(shape.roles, "chat")}
+    loud = {*run.untidy, *run.with_marks(_SPEAKER_MARKS)}
+    if faulty:
+        loud.update(place for place, shape in enumerate(run.shapes) if shape in faulty)
+    run.look_closer(loud, check, report, totals, context)
+    first: dict[bool, int] = {}
+    for place, shape in enumerate(run.shapes):
+        if place not in loud:
+            has_system = "system" in shape.roles
+            totals.with_system += has_system
+            totals.without_system += not has_system
+            first.setdefault(has_system, run.first + place)
+    for has_system, row in first.items():
+        totals.first[has_system] = min(row, totals.first.get(has_system, row))
 
 
 def _roles(row: Row, report: Reporter) -> list[str]:

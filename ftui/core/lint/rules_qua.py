@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftui.core.lint.about_qua import RULES
@@ -18,12 +19,13 @@ from ftui.core.lint.asks import (
 )
 from ftui.core.lint.language import has_english, has_romance_or_german, language_of, mentions_language
 from ftui.core.lint.model import Context, Reporter, Row, Severity, Turn
+from ftui.core.lint.plain import PlainRun, Shape
 from ftui.core.lint.prose import without_code
 from ftui.core.lint.qua_fixes import FIXES, NEXT_EXAMPLE
 from ftui.core.lint.qua_form import check_form
-from ftui.core.lint.qua_totals import LABEL_CHARACTERS, Totals, count_answer, finish
+from ftui.core.lint.qua_totals import LABEL_CHARACTERS, Totals, count_answer, count_size, finish
 
-__all__ = ["FIXES", "RULES", "Totals", "check", "finish"]
+__all__ = ["FIXES", "RULES", "Totals", "check", "check_plain", "finish"]
 
 
 _OPENING_WORDS = frozenset({
@@ -119,6 +121,70 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         _check_unfilled(row, report)
 
 
+_FORM_OR_NEXT = re.compile(rb"[<\[{(`=#\\]|JSON|[IO]:|AI|://|" + re.escape("我是".encode()))
+
+
+def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
+    loud = {*run.untidy, *run.with_marks(_FORM_OR_NEXT)}
+    for place, (shape, texts, marks) in enumerate(zip(run.shapes, run.texts, run.marks, strict=True)):
+        if place in loud:
+            continue
+        if _is_worth_a_look(shape, texts) or (b"I" in marks and _I_AM.search(run.joined[place])):
+            loud.add(place)
+        else:
+            for answer, _ in shape.answers:
+                count_size(totals, run.first + place, len(texts[answer]))
+    run.look_closer(loud, check, report, totals, context)
+
+
+def _is_worth_a_look(shape: Shape, texts: Sequence[str]) -> bool:
+    """False for a tidy row without signs of which `check` would have nothing to say, but for the length of answers."""
+    for place, asked in shape.answers:
+        text = texts[place]
+        size = len(text)
+        if size <= LABEL_CHARACTERS or text[-1] not in _END_MARKS:
+            return True
+        if text[:14].partition(" ")[0].lower() in _OPENING_WORDS or _may_loop(text, size):
+            return True
+        prompt = texts[asked[0]] if len(asked) == 1 else "\n\n".join([texts[each] for each in asked])
+        for each in asked:
+            if text.startswith(texts[each][:8]):
+                return True
+        if prompt[:16].partition(" ")[0].lower() in _ASKING_WORDS or " word" in prompt or " sentence" in prompt:
+            return True
+        if size >= 100 and len(prompt) >= 60 and _may_be_foreign(text[:200], prompt[:200]):
+            return True
+    alone = len(shape.asked) == 1
+    for place in shape.asked:
+        prompt = texts[place]
+        if (alone and _points_at_end(prompt)) or _asks_for_now(prompt):
+            return True
+    return False
+
+
+def _may_loop(text: str, size: int) -> bool:
+    middle = size // 2
+    return text.count(text[-16:]) > 1 or (size > 400 and text.count(text[middle : middle + 16]) > 1)
+
+
+def _may_be_foreign(text: str, prompt: str) -> bool:
+    """Not both begin in English, and one of them may be in another language."""
+    return not (has_english(text) and has_english(prompt)) and (
+        has_romance_or_german(text) or has_romance_or_german(prompt[:120])
+    )
+
+
+def _points_at_end(prompt: str) -> bool:
+    return prompt[-16:].rstrip(" .:\n").rpartition(" ")[2] in _POINTED_AT
+
+
+def _asks_for_now(prompt: str) -> str:
+    """`asks_for_now` of the beginning of a prompt, asked only where one of its words may be in it."""
+    if "urrent" in prompt or "oday" in prompt or "atest" in prompt or "now" in prompt:
+        return asks_for_now(prompt[:400])
+    return ""
+
+
 def _check_answer(
     row: Row,
     turn: Turn,
@@ -145,9 +211,7 @@ def _check_answer(
         elif found.end() < size:
             report("QUA604", turn.pointer, f'it opens with "{found.group()[:60]}"', text=text, span=found.span())
     if size >= 40:
-        middle = size // 2
-        repeats = text.count(text[-16:]) > 1 or (size > 400 and text.count(text[middle : middle + 16]) > 1)
-        if repeats and (found_loop := loop(text)):
+        if _may_loop(text, size) and (found_loop := loop(text)):
             start, piece = found_loop
             report("QUA608", turn.pointer, f'"{piece.strip()[:60]}" over and over', text=text, span=(start, size))
         elif text[-1] not in _END_MARKS and row.format.kind != "text" and (why := cut_off(text)):
@@ -160,7 +224,7 @@ def _check_answer(
     first = prompt[:16].partition(" ")[0].lower()
     if first in _ASKING_WORDS or " word" in prompt or " sentence" in prompt:
         _check_request(turn, prompt, first, report)
-    if size >= 100 and len(prompt) >= 60 and not (has_english(text[:200]) and has_english(prompt[:200])):
+    if size >= 100 and len(prompt) >= 60 and _may_be_foreign(text[:200], prompt[:200]):
         _check_language(turn, prompt, system, report)
     if seen is _NOTHING:
         return
@@ -199,9 +263,6 @@ def _check_merged(turn: Turn, prompt: str, report: Reporter) -> None:
 
 
 def _check_language(turn: Turn, prompt: str, system: str, report: Reporter) -> None:
-    """For pairs that do not both begin in English. Quick where neither beginning has a word of another language."""
-    if not has_romance_or_german(turn.text[:200]) and not has_romance_or_german(prompt[:120]):
-        return
     asked = language_of(without_code(prompt))
     said = language_of(without_code(turn.text)) if asked else ""
     if asked and said and asked != said and not mentions_language(f"{system}\n{prompt}"):
@@ -231,15 +292,9 @@ def _check_prompts(row: Row, signs: bool, report: Reporter) -> None:
             report("QUA602", turn.pointer, "a placeholder in place of the input", text=prompt)
         if has_link and (is_bare_url(prompt) or (alone and ends_in_url(prompt))) and not row.tools:
             report("QUA614", turn.pointer, "only a link is given, and a text model cannot open it", text=prompt)
-        elif (
-            (signs or (alone and prompt[-1:] != "?" and prompt[-16:].rstrip(" .:\n").rpartition(" ")[2] in _POINTED_AT))
-            and (missing := missing_in(prompt))
-            and not _has_media(row)
-        ):
+        elif (signs or (alone and _points_at_end(prompt))) and (missing := missing_in(prompt)) and not _has_media(row):
             report("QUA614", turn.pointer, missing, text=prompt)
-        if ("urrent" in prompt or "oday" in prompt or "atest" in prompt or "now" in prompt) and (
-            words := asks_for_now(prompt[:400])
-        ):
+        if words := _asks_for_now(prompt):
             report("QUA621", turn.pointer, f'"{words[:60]}" changes with time', text=prompt)
 
 

@@ -8,10 +8,11 @@ from ftui.core.conversations import content_key, type_name
 from ftui.core.formats import COLUMNS_OF
 from ftui.core.lint.about_sch import RULES
 from ftui.core.lint.model import Context, Reporter, Row, Severity, pointer_step
+from ftui.core.lint.plain import PlainRun
 from ftui.core.lint.sch_fixes import FIXES
 from ftui.core.lint.sch_totals import Totals, count_in, finish
 
-__all__ = ["FIXES", "RULES", "Totals", "check", "finish"]
+__all__ = ["FIXES", "RULES", "Totals", "check", "check_plain", "finish"]
 
 
 RESERVED = frozenset({"labels", "input_ids", "attention_mask", "token_type_ids", "label_ids"})
@@ -52,6 +53,12 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
         _texts(row, report)
     if context.source in ("parquet", "arrow") and isinstance(row.tools, list) and _has_null(row.tools):
         report("SCH311", f"/{format.column('tools')}", "tools hold nulls: Arrow merged the keys of all tools")
+
+
+def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
+    first = 0 if totals.seen_plain else 1
+    run.look_closer(range(first), check, report, totals, context)
+    totals.plain_rows += len(run) - first
 
 
 def _columns(row: Row, report: Reporter, context: Context) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ftui.core.lint.about_sec import RULES
 from ftui.core.lint.excerpt import excerpt_of
 from ftui.core.lint.model import Context, Facts, Fixer, Reporter, Row, Severity, Turn, edit_text
+from ftui.core.lint.plain import PlainRun
 from ftui.core.secrets import (
     Hit,
     find_personal,
@@ -22,7 +23,7 @@ from ftui.core.secrets import (
 )
 from ftui.core.text import plural
 
-__all__ = ["FIXES", "RULES", "Totals", "check", "finish"]
+__all__ = ["FIXES", "RULES", "Totals", "check", "check_plain", "finish"]
 
 _PLACES = re.compile(
     r"/(?:home|Users)/([A-Za-z][\w.-]{1,31})/[\w.-]|\b[A-Z]:\\{1,2}Users\\{1,2}([A-Za-z][\w .-]{1,31})\\"
@@ -61,6 +62,9 @@ _LONG_RUN = re.compile(rb"[A-Z0-9]{8}")
 _BEHIND_COLON = re.compile(rb":[\"'!A-Z]{0,42}\d")
 _ALL_BUT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _CAPITALS = re.compile(rb"[A-Z]{5}|\|[A-Z]{3}")
+_ALL_BUT_DIGITS_AND_NUL = _ALL_BUT_DIGITS.replace(b"\0", b"")
+_UNSIGNED = re.compile(b"|".join((_LONG_RUN.pattern, _BEHIND_COLON.pattern)))
+_ADDRESSES = re.compile(rb"168\.|10\.|172\.")
 _MAX_RARE = 20_000
 _SAMPLE = 1000
 
@@ -111,6 +115,19 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     has_capitals = (_CAPITALS if signs else _FIVE_CAPITALS).search(marks) is not None
     if has_capitals or totals.sampled < _SAMPLE:
         _count_rare(row, totals, has_capitals)
+
+
+def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
+    loud = {*run.signed, *run.with_marks(_UNSIGNED), *run.with_marks(_ADDRESSES), *run.with_marks(_FIVE_CAPITALS)}
+    for place, digits in enumerate(run.marks_without(_ALL_BUT_DIGITS_AND_NUL)):
+        if len(digits) >= 8:
+            loud.add(place)
+    for place in range(min(len(run), _SAMPLE - totals.sampled)):
+        if place not in loud:
+            totals.sampled += 1
+            totals.answers.add(_answer_key(run.row(place).turns))
+    totals.rows += len(run) - len(loud)
+    run.look_closer(loud, check, report, totals, context)
 
 
 def _may_hold_unsigned(marks: bytes) -> bool:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from ftui.core.lint.about_txt import RULES
 from ftui.core.lint.model import Context, Fixer, Reporter, Row, Safety, Severity, Turn, edit_text
 from ftui.core.lint.mojibake import repaired
+from ftui.core.lint.plain import PlainRun
 from ftui.core.lint.prose import looks_like_code, without_code
 from ftui.core.lint.txt_characters import (
     BIDI,
@@ -24,7 +25,7 @@ from ftui.core.lint.txt_characters import (
     invisible_places,
 )
 
-__all__ = ["FIXES", "RULES", "check"]
+__all__ = ["FIXES", "RULES", "check", "check_plain"]
 
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPES = re.compile(
@@ -52,6 +53,7 @@ _PROMPT_LABEL = re.compile(r"\A\s*(?:Human|User)\s*:\s")
 _ANSWER_LABEL = re.compile(r"\A\s*(?:Assistant|AI|Bot|Chatbot|Response)\s*:\s")
 _LABEL_MARKS = re.compile(rb"[HUAIBCR]:|##|USER:|ASSISTANT:")
 """What is left in `Row.marks` of these labels and of template headings."""
+_TWO_LINE_ENDS = re.compile(rb"\n\n")
 _FORMAT_CODE = re.compile(
     r"\{%-?\s*\w[^{}]{0,80}%\}|(?<!\\)\$\{[A-Za-z_]\w{0,40}\}|(?<![\w%])%(?:s|d|\(\w{1,30}\)s)(?![\w%])"
 )
@@ -72,6 +74,11 @@ def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
                 _edges(turn, row, report)
     if b"\n\n" in marks and _BLANK_LINES.search(row.joined):
         _check_blank_lines(row, report)
+
+
+def check_plain(run: PlainRun, report: Reporter, totals: None, context: Context) -> None:
+    loud = [*run.signed, *run.untidy, *run.with_marks(_LABEL_MARKS), *run.with_marks(_TWO_LINE_ENDS)]
+    run.look_closer(loud, check, report, totals, context)
 
 
 def _check_signs(signs: bytes, row: Row, report: Reporter, context: Context) -> None:

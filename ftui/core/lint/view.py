@@ -8,8 +8,7 @@ from typing import Any
 
 from ftui.core.conversations import ROLES, content_key, content_text, pair_keys, role_of, split_transcript
 from ftui.core.formats import Format
-from ftui.core.lint.model import ORDINARY, Row, Turn, pointer_step
-from ftui.core.secrets import marks_of
+from ftui.core.lint.model import Row, Turn, pointer_step
 
 MAX_STRINGS_OF_UNKNOWN_ROW = 64
 
@@ -82,46 +81,6 @@ def _history_turns(data: Mapping[str, Any], column: str | None) -> list[Turn]:
 
 def _first_answer(turns: Sequence[Turn]) -> int:
     return next((index for index, turn in enumerate(turns) if turn.role == "assistant"), len(turns))
-
-
-_PLACES = tuple(f"/messages/{index}/content" for index in range(64))
-PLAIN_ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
-
-
-def plain_chat(index: int, line: int | None, data: dict[str, Any], format: Format) -> Row | None:
-    """The view of `{"messages": [{"role", "content"}, ...]}` with known roles and texts; None when the row is not just
-    that. Most rows of most files are, so this runs for millions."""
-    messages = data.get("messages")
-    if type(messages) is not list or not 0 < len(messages) <= 64:
-        return None
-    turns: list[Turn] = []
-    texts: list[str] = []
-    start = -1
-    tidy = True
-    for message in messages:
-        if type(message) is not dict or len(message) != 2:
-            return None
-        text, said_by = message.get("content"), message.get("role")
-        if type(text) is not str or type(said_by) is not str or said_by not in PLAIN_ROLES:
-            return None
-        role = PLAIN_ROLES[said_by]
-        if start < 0 and role == "assistant":
-            start = len(turns)
-        if not text or text[0].isspace() or text[-1].isspace():
-            tidy = False
-        turns.append(Turn(role, text, _PLACES[len(turns)], message))
-        texts.append(text)
-    row = Row.__new__(Row)
-    row.index, row.line, row.data, row.format, row.turns = index, line, data, format, turns
-    row.answer_start = start if start >= 0 else len(turns)
-    row.rejected = ()
-    row.tools = row.label = row._lower = None
-    row.conversation = row.plain = True
-    row.tidy = tidy
-    row.joined = "\n".join(texts)
-    row.marks = marks = marks_of(row.joined)
-    row.signs = marks.translate(None, ORDINARY)
-    return row
 
 
 def _chat(index: int, line: int | None, data: dict[str, Any], format: Format) -> Row:
