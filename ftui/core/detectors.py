@@ -6,11 +6,13 @@ Losses are in nats per token.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ftui.core.events import Alert
-from ftui.core.metrics import ema
+from ftui.core.metrics import ema, ema_step
 
 Series = Sequence[tuple[int, float]]
 """(step, loss) pairs, steps rising."""
@@ -84,21 +86,52 @@ def overfitting(train: Series, held_out: Series) -> Alert | None:
 
 def diverging(train: Series) -> Alert | None:
     """The smoothed training loss is far above its lowest and stays there."""
-    if len(train) < 2 * DIVERGENCE_STEPS:
-        return None
-    smooth = _smooth(train)
-    low_step, low = min(smooth[:-DIVERGENCE_STEPS], key=lambda point: point[1])
-    recent = [loss for _, loss in smooth[-DIVERGENCE_STEPS:]]
-    if min(recent) < low * DIVERGENCE or min(recent) < low + DIVERGENCE_NATS:
-        return None
-    step, loss = smooth[-1]
-    return Alert(
-        "warning",
-        "diverging",
-        f"Training loss was {low:.3f} at step {low_step} and is {loss:.3f} now: the training is coming apart.",
-        "Stop and go on from an earlier checkpoint with half the learning rate, or with a longer warm-up.",
-        step,
-    )
+    watch = DivergenceWatch()
+    for step, loss in train:
+        watch.note(step, loss)
+    return watch.alert()
+
+
+class DivergenceWatch:
+    """`diverging` for a curve that grows: each loss is looked at once, so that a step costs the same in a long run."""
+
+    def __init__(self) -> None:
+        self._total = self._weight = 0.0
+        self._recent: deque[tuple[int, float]] = deque()
+        """The last DIVERGENCE_STEPS smoothed losses."""
+        self._lowest: tuple[int, float] | None = None
+        """Of the smoothed losses before those."""
+        self._noted = 0
+
+    def note(self, step: int, loss: float) -> None:
+        """Take in the next training loss; one that is not finite leaves the average as it is."""
+        self._noted += 1
+        if math.isfinite(loss):
+            self._total, self._weight = ema_step(self._total, self._weight, loss, SMOOTHING)
+        if not self._weight:
+            return
+        self._recent.append((step, self._total / self._weight))
+        if len(self._recent) > DIVERGENCE_STEPS:
+            oldest = self._recent.popleft()
+            if self._lowest is None or oldest[1] < self._lowest[1]:
+                self._lowest = oldest
+
+    def alert(self) -> Alert | None:
+        """The finding about the losses so far."""
+        if self._lowest is None or self._noted < 2 * DIVERGENCE_STEPS:
+            return None
+        low_step, low = self._lowest
+        lately = min(loss for _, loss in self._recent)
+        if lately < low * DIVERGENCE or lately < low + DIVERGENCE_NATS:
+            return None
+        step, loss = self._recent[-1]
+        return Alert(
+            "warning",
+            "diverging",
+            f"Training loss was {low:.3f} at step {low_step} and is {loss:.3f} now: the training is coming apart.",
+            "Stop and go on from an earlier checkpoint with half the learning rate, or with a longer warm-up.",
+            step,
+        )
 
 
 def forgetting(general: Series, margin: float = FORGETTING) -> Alert | None:

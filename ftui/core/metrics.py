@@ -28,10 +28,14 @@ def ema(values: Sequence[float | None], alpha: float) -> list[float | None]:
     total, weight = 0.0, 0.0
     for value in values:
         if value is not None and math.isfinite(value):
-            total = alpha * value + (1 - alpha) * total
-            weight = alpha + (1 - alpha) * weight
+            total, weight = ema_step(total, weight, value, alpha)
         smoothed.append(total / weight if weight else None)
     return smoothed
+
+
+def ema_step(total: float, weight: float, value: float, alpha: float) -> tuple[float, float]:
+    """(total, weight) of an exponential moving average after one more finite value; the average is total / weight."""
+    return alpha * value + (1 - alpha) * total, alpha + (1 - alpha) * weight
 
 
 def eta_seconds(step_seconds: Sequence[float | None], steps_left: int) -> tuple[float, float, float] | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ftui.core.detectors import diverging
 from ftui.trainer.columns import ONLINE, named_rows
 from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job
@@ -23,8 +22,9 @@ ZERO_LOSS_STEPS = 5
 
 def refuse_bad_loss(loss: torch.Tensor, step: int, rows: list[int]) -> None:
     """Raise (reason nan) where the loss is not a finite number."""
-    if not torch.isfinite(loss).all():
-        raise _not_a_number("loss", float(loss.float().mean()), step, rows)
+    value = loss.item() if loss.ndim == 0 else float(loss.float().mean())
+    if not math.isfinite(value):
+        raise _not_a_number("loss", value, step, rows)
 
 
 def refuse_bad_gradient(norm: Any, step: int, rows: list[int]) -> None:
@@ -76,7 +76,7 @@ def refuse_hopeless(progress: Progress, step: int, rows: list[int], job: Job) ->
             reason="data",
             step=step,
         )
-    alert = diverging(progress.losses) if job.plan.method.task in ("sft", "text") else None
+    alert = progress.divergence.alert() if job.plan.method.task in ("sft", "text") else None
     if alert is not None:
         words = f"{alert.message} The last batch: {named_rows(rows)}."
         raise TrainerError("The training is coming apart", words, alert.hint, reason="nan", step=step)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ftui.core.detectors import Curves, findings
+from ftui.core.detectors import Curves, DivergenceWatch, findings
 from ftui.core.events import Alert
 
 KEPT_LOSSES = 2000
@@ -34,22 +34,27 @@ class Progress:
     told: list[str] = field(default_factory=list)
     """Codes of detector alerts already given."""
     seconds_before: float = 0.0
+    divergence: DivergenceWatch = field(default_factory=DivergenceWatch)
+    """Made of the losses."""
 
     def to_mapping(self) -> dict[str, Any]:
         """As progress.json has it."""
-        return asdict(self)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "divergence"}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Take over what a checkpoint knew."""
         for name in ("tokens", "seconds", "evaluations", "best_step", "best_value", "told", "finished"):
             setattr(self, name, data.get(name, getattr(self, name)))
-        self.losses = [(int(step), float(loss)) for step, loss in data.get("losses", [])]
+        self.losses, self.divergence = [], DivergenceWatch()
+        for step, loss in data.get("losses", []):
+            self.note_loss(int(step), float(loss))
         self.seconds_before = self.seconds
 
     def note_loss(self, step: int, loss: float) -> None:
         """Remember a logged training loss."""
         if math.isfinite(loss):
             self.losses.append((step, loss))
+            self.divergence.note(step, loss)
             del self.losses[:-KEPT_LOSSES]
 
     def note_evaluation(self, step: int, metrics: Mapping[str, float | None]) -> bool:

@@ -1,6 +1,6 @@
 """ftui's trainer against a bare TRL script: the same settings and seed must give the same losses at the same speed.
 
-    python tests/benchmarks/trl_parity.py [--turns 60] [--steps-a-turn 4] [--technique full|lora] [--json]
+    python tests/benchmarks/trl_parity.py [--technique full|lora] [--task sft|dpo] [--turns 60] [--json]
 
 Both train the same random tiny model on the same rows, at the same time and in processes of their own, but only one of
 them ever works: it takes a few steps, hands over and waits, so that a pair of turns lies within a second and meets the
@@ -60,7 +60,7 @@ import json, sys
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 settings = json.loads(sys.argv[1])
 tokenizer = AutoTokenizer.from_pretrained(settings["model"])
@@ -76,10 +76,13 @@ class Clock(TrainerCallback):
         if logs and "loss" in logs:
             steps.append({"loss": logs["loss"], "tokens": logs["num_tokens"]})
 
-lora = LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=16, lora_dropout=0.05, target_modules="all-linear")
-trainer = SFTTrainer(
+Trainer, Config = (DPOTrainer, DPOConfig) if settings["task"] == "dpo" else (SFTTrainer, SFTConfig)
+lora = LoraConfig(
+    task_type="CAUSAL_LM", r=8, lora_alpha=16, lora_dropout=settings["dropout"], target_modules="all-linear"
+)
+trainer = Trainer(
     model=model,
-    args=SFTConfig(**settings["arguments"]),
+    args=Config(**settings["arguments"]),
     train_dataset=rows,
     processing_class=tokenizer,
     peft_config=lora if settings["lora"] else None,
@@ -112,6 +115,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=60, help="of each of the two")
     parser.add_argument("--steps-a-turn", type=int, default=4)
     parser.add_argument("--technique", choices=["full", "lora"], default="lora")
+    parser.add_argument("--task", choices=["sft", "dpo"], default="sft")
     parser.add_argument("--hidden", type=int, default=192, help="width of the random model")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -119,7 +123,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         model = random_model(folder / "model", options.hidden)
-        rows = sample_rows(400)
+        rows = pairs(400) if options.task == "dpo" else sample_rows(400)
         bare = Worker(folder / "bare", options, bare_command(folder / "bare", model, rows, options))
         ours = Worker(folder / "ours", options, ftui_command(folder / "ours", model, rows, options))
         take_turns(bare, ours, options.turns)
@@ -136,6 +140,7 @@ def main() -> int:
     }
     same_tokens = [step["tokens"] for step in bare_run["steps"]] == [step["tokens"] for step in our_run["steps"]]
     result = {
+        "task": options.task,
         "technique": options.technique,
         "pairs_of_turns": options.turns,
         "steps_a_turn": options.steps_a_turn,
@@ -147,7 +152,7 @@ def main() -> int:
     if options.json:
         print(json.dumps(result))
     else:
-        print(f"{options.technique}, {options.turns} pairs of turns of {options.steps_a_turn} steps")
+        print(f"{options.task}, {options.technique}, {options.turns} pairs of turns of {options.steps_a_turn} steps")
         print(f"largest difference of the losses  {difference:.2e} over {options.steps} steps  (wanted: at most 1e-5)")
         for name, words in (("cpu", "by CPU time"), ("wall", "by the clock")):
             middle, low, high = ratios[name]
@@ -221,6 +226,21 @@ def sample_rows(count: int) -> list[dict[str, str]]:
     return rows
 
 
+def pairs(count: int) -> list[dict[str, list[dict[str, str]]]]:
+    """The same prompts with the right answer and with a wrong one."""
+    return [
+        {
+            "prompt": [{"role": "user", "content": row["prompt"]}],
+            "chosen": [{"role": "assistant", "content": row["completion"]}],
+            "rejected": [{"role": "assistant", "content": " " + " ".join(reversed(row["completion"].split()))}],
+        }
+        for row in sample_rows(count)
+    ]
+
+
+TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% if m['role'] == 'assistant' %}<|end|>{% endif %}{% endfor %}"
+
+
 def random_model(folder: Path, hidden: int) -> Path:
     """A random Llama with a byte-level tokenizer."""
     import torch
@@ -238,6 +258,7 @@ def random_model(folder: Path, hidden: int) -> Path:
     )
     bpe.train_from_iterator([row["prompt"] + row["completion"] for row in sample_rows(400)], trainer)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|end|>", pad_token="<|pad|>")
+    tokenizer.chat_template = TEMPLATE
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=3 * hidden, num_hidden_layers=4,
@@ -248,7 +269,7 @@ def random_model(folder: Path, hidden: int) -> Path:
     return folder
 
 
-def bare_command(folder: Path, model: Path, rows: list[dict[str, str]], options: Any) -> list[str]:
+def bare_command(folder: Path, model: Path, rows: list[Any], options: Any) -> list[str]:
     """What a TRL user would write."""
     folder.mkdir()
     (folder / "rows.json").write_text(json.dumps(rows))
@@ -256,7 +277,9 @@ def bare_command(folder: Path, model: Path, rows: list[dict[str, str]], options:
         "model": str(model),
         "rows": str(folder / "rows.json"),
         "out": str(folder / "steps.json"),
+        "task": options.task,
         "lora": options.technique == "lora",
+        "dropout": dropout(options),
         "arguments": {
             "output_dir": str(folder / "out"), "max_steps": options.steps, "per_device_train_batch_size": 8,
             "gradient_accumulation_steps": 2, "learning_rate": 1e-3, "lr_scheduler_type": "cosine",
@@ -269,22 +292,27 @@ def bare_command(folder: Path, model: Path, rows: list[dict[str, str]], options:
     return [sys.executable, str(folder / "bare.py"), json.dumps(settings)]
 
 
+def dropout(options: Any) -> float:
+    """Preference tuning has none: TRL switches it off, and a plan that asks for it is refused."""
+    return 0.05 if options.task == "sft" else 0.0
+
+
 def bare_result(folder: Path) -> dict[str, Any]:
     """{"steps": loss and tokens of each, "turns": seconds by the clock and of the CPU of each}."""
     return json.loads((folder / "steps.json").read_text())
 
 
-def ftui_command(folder: Path, model: Path, rows: list[dict[str, str]], options: Any) -> list[str]:
+def ftui_command(folder: Path, model: Path, rows: list[Any], options: Any) -> list[str]:
     """The same as a plan."""
     import yaml
 
     for part in ("events", "data", "checkpoints", "eval", "logs"):
         (folder / part).mkdir(parents=True)
-    lora = {"lora_rank": 8, "lora_alpha": 16, "lora_dropout": 0.05} if options.technique == "lora" else {}
+    lora = {"lora_rank": 8, "lora_alpha": 16, "lora_dropout": dropout(options)} if options.technique == "lora" else {}
     plan = {
         "model": {"id": str(model), "path": str(model)},
         "data": {"train": "rows.jsonl", "max_length_tokens": 64},
-        "method": {"task": "sft", "technique": options.technique, **lora},
+        "method": {"task": options.task, "technique": options.technique, **lora},
         "train": {
             "max_steps": options.steps, "micro_batch": 8, "accumulation": 2, "learning_rate": 1e-3,
             "schedule": "cosine", "warmup_ratio": 3 / options.steps, "precision": "fp32", "seed": 42,

@@ -1,7 +1,16 @@
 import math
 import random
 
-from ftui.core.detectors import Curves, diverging, findings, forgetting, not_learning, overfitting
+from ftui.core.detectors import (
+    Curves,
+    DivergenceWatch,
+    diverging,
+    findings,
+    forgetting,
+    not_learning,
+    overfitting,
+)
+from ftui.core.metrics import ema
 
 
 def falling(steps: int, start: float = 3.0, end: float = 0.5) -> list[tuple[int, float]]:
@@ -48,6 +57,20 @@ def test_a_spike_is_not_divergence() -> None:
     train = falling(100)
     train[70] = (71, 9.0)
     assert diverging(train) is None
+
+
+def test_a_curve_that_grows_is_found_to_come_apart_at_the_very_step_where_the_whole_one_is() -> None:
+    noise = random.Random(1)
+    train = [(step, 2.0 + noise.uniform(-0.3, 0.3) + max(0, step - 120) * 0.03) for step in range(1, 201)]
+    watch, found = DivergenceWatch(), []
+    for step, loss in train:
+        watch.note(step, loss)
+        smooth = [value for value in ema([loss for _, loss in train[:step]], 0.1) if value is not None]
+        low = min(smooth[:-10], default=math.inf)
+        apart = step >= 20 and min(smooth[-10:]) >= max(low * 1.5, low + 0.5)
+        assert (watch.alert() is not None) == apart
+        found += [step] if apart else []
+    assert found and 140 < found[0] < 200
 
 
 def test_forgetting_is_relative_to_before_training() -> None:
