@@ -14,6 +14,7 @@ ftui data review train.jsonl                    keep, drop or edit row by row; s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -33,50 +34,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from ftui.core.convert import TARGETS
 
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    show = commands.add_parser("show", help="rows as people read them", allow_abbrev=False)
-    show.add_argument("file")
+    show = _action(commands, "show", "rows as people read them")
+    show.add_argument("file", metavar="FILE")
     show.add_argument("--rows", metavar="A:B", help=f"row numbers, from 0 (default: the first {SHOWN_ROWS})")
     show.add_argument("--grep", metavar="TEXT", help="only rows whose text holds this, in any case")
     show.add_argument("--raw", action="store_true", help="the rows as they stand in the file, not in canonical form")
     show.add_argument("--json", action="store_true", help="one JSON document")
     _mapping_arguments(show)
 
-    convert = commands.add_parser("convert", help="into another format", allow_abbrev=False)
-    convert.add_argument("file")
-    convert.add_argument("-o", "--output", type=Path, required=True, help=".jsonl .jsonl.gz .json .csv .tsv .parquet")
+    convert = _action(commands, "convert", "into another format")
+    convert.add_argument("file", metavar="FILE")
+    convert.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="NEW", help=".jsonl .jsonl.gz .json .csv .tsv .parquet"
+    )
     convert.add_argument("--to", choices=TARGETS, default="chat", help="default: chat")
     _output_arguments(convert)
 
-    split = commands.add_parser("split", help="into train and eval, without leaks", allow_abbrev=False)
-    split.add_argument("file")
+    split = _action(commands, "split", "into train and eval, without leaks")
+    split.add_argument("file", metavar="FILE")
     split.add_argument("--eval", type=float, default=0.1, metavar="X", help="share of rows to hold out (default 0.1)")
     split.add_argument("--test", type=float, default=0.0, metavar="X", help="share of a third file (default none)")
-    split.add_argument("--output-dir", type=Path, help="default: beside the file")
+    split.add_argument("--output-dir", type=Path, metavar="FOLDER", help="default: beside the file")
     split.add_argument("--no-near", action="store_true", help="do not look for near duplicates")
-    split.add_argument("--seed", type=int, default=0, help="the same seed gives the same split")
+    split.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same split")
     _output_arguments(split)
 
-    mix = commands.add_parser("mix", help="a share of other rows among them", allow_abbrev=False)
-    mix.add_argument("file")
+    mix = _action(commands, "mix", "a share of other rows among them")
+    mix.add_argument("file", metavar="FILE")
     mix.add_argument("others", nargs="+", metavar="OTHER", help="dataset, or dataset:SHARE")
     mix.add_argument(
         "--share", type=float, default=0.05, metavar="X", help="share of each OTHER without its own (0.05)"
     )
-    mix.add_argument("-o", "--output", type=Path, required=True)
-    mix.add_argument("--seed", type=int, default=0, help="the same seed gives the same order")
+    mix.add_argument("-o", "--output", type=Path, required=True, metavar="NEW", help="the new file")
+    mix.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same order")
     _output_arguments(mix)
 
-    mark = commands.add_parser("fingerprint", help="hashes of the content", allow_abbrev=False)
+    mark = _action(commands, "fingerprint", "hashes of the content")
     mark.add_argument("files", nargs="+", metavar="FILE")
     mark.add_argument("--json", action="store_true", help="one JSON document")
     _mapping_arguments(mark)
 
-    review = commands.add_parser("review", help="keep, drop or edit row by row", allow_abbrev=False)
-    review.add_argument("file")
+    review = _action(commands, "review", "keep, drop or edit row by row")
+    review.add_argument("file", metavar="FILE")
     review.add_argument("--all", action="store_true", help="also rows that were decided before")
     review.add_argument("--plain", action="store_true", help="in lines, also where a screen could be shown")
-    review.add_argument("-o", "--output", type=Path, help="write the kept and edited rows, and stop")
+    review.add_argument("-o", "--output", type=Path, metavar="NEW", help="write the kept and edited rows, and stop")
     review.add_argument("--decided-only", action="store_true", help="with -o: leave out rows not looked at yet")
+
+
+def _action(commands: Any, name: str, does: str) -> argparse.ArgumentParser:
+    words = f"{does[0].upper()}{does[1:]}. Examples: ftui data --help"
+    made: argparse.ArgumentParser = commands.add_parser(name, help=does, description=words, allow_abbrev=False)
+    return made
 
 
 def _mapping_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,15 +120,13 @@ def _show(args: argparse.Namespace) -> int:
     from ftui.services.dataset_edit import as_text
 
     data = _open(args, args.file)
-    first, last = _row_range(args.rows)
     wanted = (args.grep or "").lower()
+    first, last = _row_range(args.rows or ("0:" if wanted else f"0:{SHOWN_ROWS}"))
     shown: list[dict[str, Any]] = []
     for row in data.rows():
-        if row.index >= last and not wanted:
+        if row.index >= last:
             break
-        if row.index < first or row.index >= last:
-            continue
-        if wanted and wanted not in json.dumps(row.data, ensure_ascii=False).lower():
+        if row.index < first or (wanted and not _holds(row.data, wanted)):
             continue
         entry: dict[str, Any] = {"index": row.index, "line": row.line, "row": row.data}
         if not args.raw:
@@ -138,14 +145,23 @@ def _show(args: argparse.Namespace) -> int:
         print(f"-- row {entry['index']:,}{line}" + (f"  ! {safe(entry['problem'])}" if "problem" in entry else ""))
         print(safe(as_text(entry["row"]), newlines=True, tabs=True))
     if not shown:
-        print("No such row.", file=sys.stderr)
+        which = f"No row of {args.file} holds {args.grep!r}" if wanted else f"No such row in {args.file}"
+        print(f"{safe(which)}.", file=sys.stderr)
         return EXIT_NO
     return 0
 
 
-def _row_range(text: str | None) -> tuple[int, int]:
-    if text is None:
-        return 0, SHOWN_ROWS if text is None else sys.maxsize
+def _holds(value: object, wanted: str) -> bool:
+    """Whether a text anywhere in the row has these lower-case words in it, in any case."""
+    if isinstance(value, dict):
+        return any(_holds(part, wanted) for part in value.values())
+    if isinstance(value, list):
+        return any(_holds(part, wanted) for part in value)
+    return wanted in str(value).lower()
+
+
+def _row_range(text: str) -> tuple[int, int]:
+    """First row and the one after the last. Raises FtuiError."""
     first, colon, last = text.partition(":")
     try:
         start = int(first or 0)
@@ -169,12 +185,17 @@ def _split(args: argparse.Namespace) -> int:
     data = _open(args, args.file)
     source = data.sources[0].path if args.file != "-" else Path("stdin")
     folder = args.output_dir or source.parent
-    if args.output_dir is not None:
-        make_folder(args.output_dir)
+    is_new = not folder.exists()
+    make_folder(folder)
     stem = source.name.split(".")[0] if source.suffix else source.name
     names = [("train", 0.0), ("eval", args.eval), *([("test", args.test)] if args.test else [])]
     parts = [(folder / f"{stem}.{name}.jsonl", share) for name, share in names]
-    return _told(args, split_dataset(data, parts, args.seed, near=not args.no_near, overwrite=args.force))
+    try:
+        return _told(args, split_dataset(data, parts, args.seed, near=not args.no_near, overwrite=args.force))
+    finally:
+        if is_new:  # a split that failed or was interrupted leaves nothing; a folder with files in it stays
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def make_folder(folder: Path) -> None:

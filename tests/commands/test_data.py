@@ -38,6 +38,16 @@ def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out and "red [INST]" in out
     assert data("show", path, "--grep", "WHAT IS 7?", "--json") == 0
     assert [row["index"] for row in json.loads(capsys.readouterr().out)["rows"]] == [7]
+    assert data("show", path, "--grep", "what is 33?", "--json") == 0, "beyond the rows that are shown without a word"
+    assert [row["index"] for row in json.loads(capsys.readouterr().out)["rows"]] == [33]
+    assert data("show", path, "--grep", "is a number") == 0
+    assert capsys.readouterr().out.count("-- row ") == 10
+    assert data("show", path, "--grep", "is a number", "--rows", "20:35") == 0
+    assert capsys.readouterr().out.count("-- row ") == 15
+    assert data("show", path, "--grep", "no such words") == 1 and "holds 'no such words'" in capsys.readouterr().err
+    assert data("show", path, "--grep", "messages") == 1, "a column's name is no text of the row"
+    quoted = write(tmp_path / "quoted.jsonl", [{"text": 'He said "no"\nand left'}])
+    assert data("show", quoted, "--grep", 'SAID "no"') == 0
     assert data("show", path, "--rows", "99") == 1
     assert data("show", path, "--rows", "x") == 2
     assert data("show", tmp_path / "none.jsonl") == 2
@@ -205,3 +215,17 @@ def test_chains_of_near_duplicates_stay_together(tmp_path: Path) -> None:
     assert data("split", write(tmp_path / "a.jsonl", [*rows, *CHAT]), "--eval", "0.2") == 0
     held = rows_of(tmp_path / "a.eval.jsonl")
     assert held and sum("prompt" in row for row in held) in (0, 3000)
+
+
+def test_a_split_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.jsonl", CHAT)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ftui.services.dataset_edit.split_dataset", interrupted)
+    assert data("split", path, "--output-dir", tmp_path / "parts") == 130
+    assert not (tmp_path / "parts").exists()
+    monkeypatch.undo()
+    assert data("split", path, "--output-dir", tmp_path / "parts") == 0
+    assert sorted(part.name for part in (tmp_path / "parts").iterdir()) == ["a.eval.jsonl", "a.train.jsonl"]
