@@ -99,5 +99,5 @@ def propose_plan(
     settle("eval.rows_max", rules.eval_rows(hardware))
     if data.replay_path and task in ("sft", "text"):
         settle("data.replay", (data.replay_path, "general rows against forgetting"))
-        settle("data.replay_fraction", rules.replay(technique))
+        settle("data.replay_fraction", rules.replay(model))
     return with_values(Plan(), values, reasons)

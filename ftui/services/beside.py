@@ -1,4 +1,4 @@
-"""The held-out rows that lie beside a training file: eval.jsonl beside train.jsonl."""
+"""What lies beside a training file: its held-out rows (eval.jsonl), general rows against forgetting (general.jsonl)."""
 
 from __future__ import annotations
 
@@ -36,6 +36,29 @@ def held_out_beside(train: str) -> Path | None:
                 if kind and kind == _kind(path):
                     return other
     return None
+
+
+def general_beside(train: str) -> Path | None:
+    """General rows to mix in against forgetting: general.* or replay.* in the folder of the rows, or in a folder
+    `general` beside that one, as the sample data has it. None where there are none, or none of the same kind.
+    """
+    path = Path(train)
+    if not path.is_file():
+        return None
+    for folder in (path.parent, path.parent / "general", path.parent.parent / "general"):
+        try:
+            names = sorted(entry.name for entry in islice(folder.iterdir(), _MOST_NAMES))
+        except OSError:
+            continue
+        for name in names:
+            if name.partition(".")[0].lower() in _GENERAL and is_data_name(name) and name != path.name:
+                kind = _kind(folder / name)
+                if kind and kind == _kind(path):
+                    return folder / name
+    return None
+
+
+_GENERAL = ("general", "replay")
 
 
 def _kind(path: Path) -> frozenset[str]:

@@ -1,8 +1,10 @@
 """`python -m ftui.services.data_check FILE [--model FOLDER] [--max-length N]`: a file's check, small enough to show.
 
 What `ftui lint` finds, in groups by rule: all are counted, the first of each are given with what their fix would
-change. A process of its own, so that a screen can go on meanwhile. Prints JSON lines: {"progress": {done_bytes,
-total_bytes, rows}} now and then, at the end {"report": ...}. The nearest ftui.toml holds, as it does for `ftui lint`.
+change. A process of its own, so that a screen can go on meanwhile. Prints JSON lines: {"progress": {phase, share,
+done_bytes, total_bytes, rows}} now and then and where a phase begins, at the end {"report": ...}. The phases:
+"reading", "comparing" (rows that look alike; share: how many of them are done, 0 to 1), "showing" (examples are read
+once more). The nearest ftui.toml holds, as it does for `ftui lint`.
 """
 
 from __future__ import annotations
@@ -48,8 +50,11 @@ def check(
     max_length_tokens: int | None = None,
     task: str = "",
     hear: Callable[[Progress], None] = lambda _: None,
+    before_examples: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Check one dataset; of a folder with splits, its training split. Raises FtuiError, never for what is in the data.
+
+    hear: is told how far it is. before_examples: is called when all is found, and examples are read once more.
 
     Keys: those of a file of `ftui lint --json` without findings; parts (how many splits the path holds); readable;
     held_out (the name of the file beside it whose rows are held out, "" without one);
@@ -62,6 +67,7 @@ def check(
     found = targets([path], str(beside) if beside is not None else None, options)
     target = next((part for part in found if not part.held_out), found[0])
     report = lint(target, options, hear)
+    before_examples()
     return {
         "schema_version": SCHEMA_VERSION,
         **file_document(report),
@@ -207,22 +213,40 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--task", default="")
     parser.add_argument("--json", action="store_true", help="it prints nothing else")
     given = parser.parse_args(arguments)
-    said = 0.0
-
-    def hear(progress: Progress) -> None:
-        nonlocal said
-        if time.monotonic() - said >= _PROGRESS_SECONDS:
-            said = time.monotonic()
-            counted = {"done_bytes": progress.done_bytes, "total_bytes": progress.total_bytes, "rows": progress.rows}
-            _say({"progress": counted})
-
+    teller = _Teller()
     try:
-        report = check(given.path, model=given.model, max_length_tokens=given.max_length, task=given.task, hear=hear)
+        report = check(
+            given.path, model=given.model, max_length_tokens=given.max_length, task=given.task,
+            hear=teller.hear, before_examples=teller.begin_examples,
+        )  # fmt: skip
     except FtuiError as error:
         sys.stderr.write(f"ftui: {error}\n" + (f"      {error.hint}\n" if error.hint else ""))
         return error.exit_code
     _say({"report": report})
     return 0
+
+
+class _Teller:
+    """Prints how far the check is: now and then, and at once where another phase begins."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+        self._phase = ""
+        self._counted: dict[str, int] = {}
+
+    def hear(self, progress: Progress) -> None:
+        self._counted = {"done_bytes": progress.done_bytes, "total_bytes": progress.total_bytes, "rows": progress.rows}
+        self._tell("reading" if progress.compared is None else "comparing", progress.compared)
+
+    def begin_examples(self) -> None:
+        self._tell("showing", None)
+
+    def _tell(self, phase: str, share: float | None) -> None:
+        now = time.monotonic()
+        if phase == self._phase and now - self._said < _PROGRESS_SECONDS:
+            return
+        self._said, self._phase = now, phase
+        _say({"progress": {"phase": phase, "share": share, **self._counted}})
 
 
 def _say(record: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.filter import Monochrome, NoColor
 from textual.message import Message
+from textual.notifications import Notify
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
@@ -138,6 +139,15 @@ class FtuiApp(App[int]):
             self.pop_screen()
         else:
             self.exit(0)
+
+    def _on_notify(self, event: Notify) -> None:
+        """Show a notice in the place of what it outdates: itself said before, and what was no warning.
+
+        A key that is pressed ten times would cover the screen with ten times the same.
+        """
+        for standing in list(self._notifications):
+            if standing.message == event.notification.message or standing.severity == "information":
+                self._unnotify(standing, refresh=False)  # Textual's own handler comes next, adds and paints
 
     def action_help(self) -> None:
         from ftui.tui.screens.help import HelpDialog

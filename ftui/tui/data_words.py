@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftui.core.text import clip, gib, plural, safe
+from ftui.core.text import clip, duration, gib, plural, safe
 from ftui.tui.glyphs import Glyphs
 from ftui.tui.widgets.lines import Row
 
@@ -98,11 +98,25 @@ def notes_by_row(groups: Sequence[Group]) -> dict[int, list[str]]:
     return notes
 
 
-def progress_row(name: str, progress: Mapping[str, Any]) -> Row:
-    """How far the check of a file is."""
+PHASES = {"comparing": "Comparing rows that look alike in", "showing": "Looking up examples in"}
+_SHORTEST_WAIT_SECONDS = 3.0
+"""Before that, how long it will take is a guess, and nobody asks."""
+
+
+def progress_row(name: str, progress: Mapping[str, Any], seconds: float = 0.0) -> Row:
+    """How far the check of a file is, as services.data_check says it. seconds: since it began."""
     done, total, rows = (_count(progress.get(key)) for key in ("done_bytes", "total_bytes", "rows"))
-    far = f" {min(1.0, done / total):.0%}" if total else ""
-    return ((f"Checking {clip(name, 50)} ...{far}", "accent"), (f"  {plural(rows, 'row')}" if rows else "", "dim"))
+    phase, share = str(progress.get("phase") or ""), progress.get("share")
+    if phase in PHASES:
+        far = f" {min(1.0, share):.0%}" if isinstance(share, float) else ""
+        return ((f"{PHASES[phase]} {clip(name, 36)} ...{far}", "accent"), (f"  {plural(rows, 'row')}", "dim"))
+    read = min(1.0, done / total) if total else 0.0
+    far = f" {read:.0%}" if total else ""
+    left = f", {duration(seconds / read - seconds)} left to read" if seconds > _SHORTEST_WAIT_SECONDS and read else ""
+    return (
+        (f"Checking {clip(name, 36)} ...{far}", "accent"),
+        (f"  {plural(rows, 'row')}{left}" if rows else "", "dim"),
+    )
 
 
 def headline(report: Mapping[str, Any], groups: Sequence[Group]) -> Row:

@@ -10,6 +10,8 @@ from ftui.tui import plan_words
 from ftui.tui.state import WizardState
 
 _YOURS = "your choice"
+_CHOSEN_ELSEWHERE = ("model.id", "data.train")
+"""Fields that other stages settle: once another file or model was chosen there, an earlier change here is void."""
 
 
 class PlanDraft:
@@ -17,13 +19,11 @@ class PlanDraft:
 
     def __init__(self, state: WizardState) -> None:
         self._state = state
-        self.plan = _readable(state.plan)
-        self.proposed = _readable(state.proposal)
-
-    @property
-    def stale(self) -> bool:
-        """Whether there is no proposal yet, or another model, other rows or another advice ask for a new one."""
-        return self.plan is None or self.proposed is None or self._state.plan_basis != self._state.basis()
+        proposed = _readable(state.proposal) if state.plan_basis == state.basis() else None
+        self.proposed = proposed
+        self.plan = _readable(state.plan) if proposed is not None else None
+        """None where nothing is proposed yet, or where another model, other rows or another advice ask for a new
+        proposal: what was planned for others must neither be shown nor be started."""
 
     @property
     def changed(self) -> list[str]:
@@ -33,6 +33,8 @@ class PlanDraft:
     def propose(self, proposed: Plan) -> None:
         """Take a new proposal; what is yours stays, as far as it is still possible."""
         self.proposed = proposed
+        if self._state.plan_basis != self._state.basis():
+            self._state.changed = [name for name in self.changed if name not in _CHOSEN_ELSEWHERE]
         self._state.proposal = to_mapping(proposed)
         self._state.plan_basis = self._state.basis()
         self._keep(plan_words.merged(proposed, self._state.plan, self.changed))

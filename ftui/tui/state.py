@@ -35,6 +35,10 @@ class WizardState:
     model_path: str = ""
     fit: dict[str, Any] = field(default_factory=dict)
     """The verdict on the chosen model: verdict, method, headline."""
+    general_file: str = ""
+    """General rows to mix in against forgetting, as they were chosen in the plan."""
+    general_chosen: bool = False
+    """Whether somebody chose them, or chose none: otherwise those that lie beside the rows are taken."""
     plan: dict[str, Any] = field(default_factory=dict)
     """The proposed plan with the user's changes (core.plan.to_mapping)."""
     proposal: dict[str, Any] = field(default_factory=dict)

@@ -14,16 +14,26 @@ _BARS = 12
 
 
 def preview_rows(
-    preview: Mapping[str, Any], what: str, limit: int, width: int, glyphs: Glyphs, *, borders: bool
+    preview: Mapping[str, Any],
+    what: str,
+    limit: int,
+    width: int,
+    glyphs: Glyphs,
+    *,
+    borders: bool,
+    of_rows: int = 0,
 ) -> list[Row]:
-    """What services.preview found. what: "lengths" for their distribution, else the first rows token by token."""
+    """What services.preview found. what: "lengths" for their distribution, else the first rows token by token.
+
+    of_rows: how many rows the file has; only the first of them are counted.
+    """
     name = safe(str(preview.get("tokenizer", "")))
     stands_in = " (it stands in until a model is chosen)" if preview.get("stands_in") else ""
     about: Row = ((f"Counted with the tokenizer of {name}{stands_in}.", "dim"),)
     if what == "lengths":
         lengths = [length for length in _list(preview.get("lengths")) if isinstance(length, int)]
         refused = [((f"cannot be written: {safe(str(why))}", "warn"),) for why in _list(preview.get("refused"))]
-        return [about, *length_rows(lengths, limit, width, glyphs), *refused]
+        return [about, *length_rows(lengths, limit, width, glyphs, of_rows), *refused]
     marks: Row = (
         ("Green, between ", "dim"), ("⟦ ⟧", "ok"), (": counts for the loss. ", "dim"), ("Bold", "special"),
         (": one special token. f: in full; t: token borders.", "dim"),
@@ -32,8 +42,8 @@ def preview_rows(
     return [about, marks, *(line for row in shown for line in token_rows(row, glyphs, borders=borders))]
 
 
-def length_rows(lengths: Sequence[int], limit: int | None, width: int, glyphs: Glyphs) -> list[Row]:
-    """Row lengths in tokens as bars, with the line where rows are cut."""
+def length_rows(lengths: Sequence[int], limit: int | None, width: int, glyphs: Glyphs, of_rows: int = 0) -> list[Row]:
+    """Row lengths in tokens as bars, with the line where rows are cut. of_rows: how many there are beside these."""
     if not lengths:
         return [(("No row could be counted.", "dim"),)]
     ordered = sorted(lengths)
@@ -62,11 +72,13 @@ def length_rows(lengths: Sequence[int], limit: int | None, width: int, glyphs: G
         rows.append(((f"{label:>{len(label)}} ", "dim"), (f"{beyond:,} up to {longest:,}", "text")))
     if limit:
         cut = f"{plural(over, 'row is', 'rows are')} longer than {limit:,} tokens and cut there"
-        none = f"no row is longer than the limit of {limit:,} tokens"
+        none = f"no{' counted' if of_rows > len(ordered) else ''} row is longer than the limit of {limit:,} tokens"
         line: Row = ((f"{glyphs.dash * 2} {cut if over else none} ", "warn" if over else "ok"),)
         place = max(0, limit // step + 1 - first)
         rows.insert(min(place, len(bars)) if over else len(rows), line)
     total = plural(len(ordered), "row")
+    if of_rows > len(ordered):
+        total = f"the first {total} of {of_rows:,}"
     summary = f"{total}: half up to {half:,} tokens, 95 % up to {most_of:,}, longest {longest:,}"
     return [((summary, "text"),), *rows]
 

@@ -49,6 +49,14 @@ def test_the_learning_rate_follows_technique_size_and_task() -> None:
     assert rate(LLAMA, technique="full", task="dpo") < 2e-6
 
 
+def test_general_rows_are_mixed_in_where_there_are_some_and_more_of_them_into_a_small_model() -> None:
+    general = chat(replay_path="general.jsonl")
+    large, small = propose_plan(LLAMA, general, H100), propose_plan(ModelFacts("x", 10**8), general, CPU)
+    assert (large.data.replay, large.data.replay_fraction, small.data.replay_fraction) == ("general.jsonl", 0.05, 0.2)
+    assert "small model" in small.reasons["data.replay_fraction"]
+    assert propose_plan(LLAMA, chat(), H100).data.replay is None
+
+
 def test_a_model_of_unknown_width_gets_about_the_same_rate() -> None:
     known = propose_plan(LLAMA, chat(), H100).train.learning_rate
     guessed = propose_plan(ModelFacts("x", LLAMA.parameters), chat(), H100).train.learning_rate

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftui.cli import main
-from ftui.services.beside import held_out_beside
+from ftui.services.beside import general_beside, held_out_beside
 from ftui.services.data_check import check
 from ftui.services.data_files import candidates, short
 from ftui.services.paths import sample_data
@@ -50,6 +50,23 @@ def test_a_file_of_the_same_name_but_for_the_split_is_found(train: str, other: s
 def test_rows_of_another_kind_or_name_are_not(train: str, other: str, row: dict[str, object], tmp_path: Path) -> None:
     write(tmp_path / other, row)
     assert held_out_beside(str(write(tmp_path / train, CHAT))) is None
+
+
+@pytest.mark.parametrize("place", ["general.jsonl", "replay.jsonl", "general/replay.jsonl", "../general/general.jsonl"])
+def test_general_rows_are_found_beside_the_rows_and_in_a_folder_of_their_own(place: str, tmp_path: Path) -> None:
+    train = write(tmp_path / "mine" / "train.jsonl", CHAT)
+    assert general_beside(str(train)) is None and general_beside("") is None
+    general = write(train.parent / place, CHAT)
+    found = general_beside(str(train))
+    assert found is not None and found.samefile(general)
+    write(train.parent / place, PAIR)
+    assert general_beside(str(train)) is None, "preferences say nothing to a chat"
+
+
+def test_general_rows_ship_with_the_sample_task() -> None:
+    found = general_beside(str(sample_data() / "tickets" / "train.jsonl"))
+    assert found == sample_data() / "general" / "replay.jsonl"
+    assert general_beside(str(sample_data() / "general" / "replay.jsonl")) is None, "rows are not mixed into themselves"
 
 
 def test_what_cannot_be_read_is_no_held_out_data(tmp_path: Path) -> None:

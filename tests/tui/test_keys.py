@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,33 +57,33 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_run(tmp_path / "home" / "runs", status="finished", steps=300).path
 
 
-async def at(pilot: Any, place: str, run: Path, tmp_path: Path) -> FtuiApp:
-    """Bring the program to a screen."""
-    app: FtuiApp = pilot.app
-    await settle(pilot)
-    if place in STAGES:
-        app.wizard.state.data_file, app.wizard.state.model_id = str(tmp_path / "rows.jsonl"), "tiny"
-        app.wizard.state.run_path = str(run)
-        app.wizard.open(place)
+@asynccontextmanager
+async def opened(
+    place: str, run: Path, *, size: tuple[int, int] = (120, 40), over_the_first_screen: bool = False
+) -> AsyncIterator[tuple[FtuiApp, Any]]:
+    """The program at one of its screens, and its pilot. over_the_first_screen: the dashboard, too, lies over it."""
+    alone = place == "train" and not over_the_first_screen
+    app = watch_app(run) if alone else welcome_app()
+    async with app.run_test(size=size) as pilot:
         await settle(pilot)
-    if place in WORK:
-        app.push_screen(WORK[place](run))
+        if place in STAGES:
+            app.wizard.state.data_file, app.wizard.state.model_id = str(run.parents[2] / "rows.jsonl"), "tiny"
+            app.wizard.state.run_path = str(run)
+            app.wizard.open(place)
+        elif place in WORK:
+            app.push_screen(WORK[place](run))
+        elif place == "train" and not alone:
+            app.open_run(run)
         await settle(pilot)
-    return app
-
-
-def made(place: str, run: Path) -> FtuiApp:
-    return watch_app(run) if place == "train" else welcome_app()
+        yield app, pilot
 
 
 PLACES = ("welcome", "train", *STAGES, *WORK)
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_tab_goes_round_through_every_widget_that_can_be_reached(place: str, run: Path, tmp_path: Path) -> None:
-    app = made(place, run)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await at(pilot, place, run, tmp_path)
+async def test_tab_goes_round_through_every_widget_that_can_be_reached(place: str, run: Path) -> None:
+    async with opened(place, run) as (app, pilot):
         chain = list(app.screen.focus_chain)
         assert chain, "nothing can be focused"
         app.screen.set_focus(chain[0])
@@ -100,10 +101,8 @@ async def test_tab_goes_round_through_every_widget_that_can_be_reached(place: st
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_every_binding_has_an_action_a_name_and_a_key_that_arrives(place: str, run: Path, tmp_path: Path) -> None:
-    app = made(place, run)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await at(pilot, place, run, tmp_path)
+async def test_every_binding_has_an_action_a_name_and_a_key_that_arrives(place: str, run: Path) -> None:
+    async with opened(place, run) as (app, _):
         for widget in [app, app.screen, *app.screen.walk_children(Widget)]:
             if not type(widget).__module__.startswith("ftui."):
                 continue
@@ -121,22 +120,18 @@ async def test_every_binding_has_an_action_a_name_and_a_key_that_arrives(place: 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 @pytest.mark.parametrize("place", PLACES)
-async def test_the_footer_has_few_keys_and_all_of_them_fit(
-    place: str, size: tuple[int, int], run: Path, tmp_path: Path
-) -> None:
-    app = made(place, run)
-    async with app.run_test(size=size) as pilot:
-        await at(pilot, place, run, tmp_path)
+async def test_the_footer_has_few_keys_that_all_fit_and_work_now(place: str, size: tuple[int, int], run: Path) -> None:
+    async with opened(place, run, size=size) as (app, _):
         bar = app.screen.query_one(KeyBar)
         assert 3 <= len(bar.keys) <= MOST_KEYS
         assert bar.plain.split()[-1] == bar.keys[-1][1].split()[-1]  # the last one is not cut off
+        working = {key.description for key in active_bindings(app.screen) if key.enabled}
+        assert {word for _, word in bar.keys} <= working
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_the_palette_offers_every_action_that_help_lists(place: str, run: Path, tmp_path: Path) -> None:
-    app = made(place, run)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await at(pilot, place, run, tmp_path)
+async def test_the_palette_offers_every_action_that_help_lists(place: str, run: Path) -> None:
+    async with opened(place, run) as (app, _):
         offered = {command.title for command in app.get_system_commands(app.screen)}
         listed = {key.description for key in active_bindings(app.screen) if key.enabled and key.ours} - {PALETTE_WORD}
         assert listed <= offered
@@ -145,7 +140,7 @@ async def test_the_palette_offers_every_action_that_help_lists(place: str, run: 
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_any_key_may_be_pressed_while_a_screen_still_loads(place: str, run: Path, tmp_path: Path) -> None:
-    app = made(place, run)
+    app = watch_app(run) if place == "train" else welcome_app()
     async with app.run_test(size=(80, 24)) as pilot:
         if place in STAGES:
             app.wizard.state.data_file, app.wizard.state.run_path = str(tmp_path / "rows.jsonl"), str(run)
@@ -157,13 +152,8 @@ async def test_any_key_may_be_pressed_while_a_screen_still_loads(place: str, run
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "welcome"])
-async def test_escape_leads_back_to_the_first_screen(place: str, run: Path, tmp_path: Path) -> None:
-    app = welcome_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await at(pilot, place, run, tmp_path)
-        if place == "train":
-            app.open_run(run)
-            await settle(pilot)
+async def test_escape_leads_back_to_the_first_screen(place: str, run: Path) -> None:
+    async with opened(place, run, size=(80, 24), over_the_first_screen=True) as (app, pilot):
         for _ in range(12):
             if type(app.screen).__name__ == "WelcomeScreen":
                 break
@@ -260,13 +250,8 @@ async def test_two_answers_to_a_dialog_close_the_dialog_alone(key: str, own_home
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "welcome"])
-async def test_escapes_in_a_bunch_never_close_the_program(place: str, run: Path, tmp_path: Path) -> None:
-    app = welcome_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await at(pilot, place, run, tmp_path)
-        if place == "train":
-            app.open_run(run)
-            await settle(pilot)
+async def test_escapes_in_a_bunch_never_close_the_program(place: str, run: Path) -> None:
+    async with opened(place, run, size=(80, 24), over_the_first_screen=True) as (app, pilot):
         bunch(app, *["escape"] * 6)
         await settle(pilot, 0.3)
         assert app.is_running and app.crash is None and isinstance(app.screen_stack[0], WelcomeScreen)

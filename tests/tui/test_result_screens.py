@@ -79,10 +79,20 @@ async def test_the_four_pages_of_a_result(tmp_path: Path) -> None:
         await pilot.press("3")
         await settled(pilot)
         text = shown_text(app)
-        assert "rose by 15.7%" in text and "0.500 -> 0.900" in text and "What is a saw?  >  A tool." in text
+        assert "✓ The loss on general text rose by 15.7%" in text and "Against it" not in text
+        assert "0.500 -> 0.900" in text and "What is a saw?  >  A tool." in text
         await pilot.press("4")
         await settled(pilot)
         assert "eval/samples.jsonl" in shown_text(app) and "ftui chat" in shown_text(app)
+
+
+def test_what_was_forgotten_too_far_is_no_good_news_and_says_what_helps() -> None:
+    said = "general ability: loss on general text +12.5%, margin 5%: it fell too far"
+    verdict = {"verdict": "DONT_SHIP", "forgetting": 0.125, "reasons": ["field accuracy improved", said]}
+    text = "\n".join("".join(part for part, _ in row) for row in result_words.forgetting_rows(verdict, UNICODE))
+    assert "✗ The loss on general text rose by 12.5%." in text and "--replay FILE" in text
+    kept = {**verdict, "reasons": ["accuracy fell", said.replace("it fell too far", "kept")]}
+    assert result_words.forgetting_rows(kept, UNICODE)[0][0] == ("✓ ", "ok")
 
 
 async def test_rows_can_be_listed_by_what_happened_to_them(tmp_path: Path) -> None:

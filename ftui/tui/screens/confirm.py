@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -48,11 +49,12 @@ class AskDialog(Dialog[str]):
     def on_mount(self) -> None:
         self.query(Button)[self._first].focus()
 
-    def on_key(self, event: object) -> None:
-        character = getattr(event, "character", None)
+    def on_key(self, event: events.Key) -> None:
         for answer in self._answers:
-            if character and character.lower() == answer.key:
+            if event.character and event.character.lower() == answer.key:
+                event.stop()  # the screen below has keys of its own: this one was not for it
                 self.dismiss(answer.id)
+                return
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss((event.button.id or "").removeprefix("answer-"))

@@ -9,23 +9,21 @@ from typing import Any
 
 from textual import work
 from textual.binding import Binding
-from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
-from textual.widgets.option_list import Option
 
 from ftui.core.text import clip, safe
 from ftui.errors import FtuiError
 from ftui.services.data_files import candidates, glance, short
 from ftui.services.drafts import remember_file
-from ftui.tui import data_words, token_words
+from ftui.tui import data_words
 from ftui.tui.ask import ask, listen
 from ftui.tui.data_words import FIX, KEEP, Group
 from ftui.tui.screens import data_fix
 from ftui.tui.screens.stage import StageScreen
+from ftui.tui.widgets.check_report import CheckReport
 from ftui.tui.widgets.file_picker import FilePicker, Offer
 from ftui.tui.widgets.lines import Lines, Row
-from ftui.tui.widgets.text_pane import TextPane, as_content
 
 ASKS = "Which rows shall the model learn from? JSONL, JSON, CSV or Parquet."
 _ON_GROUPS = ("choose_fix", "choose_keep", "apply", "review", "full", "borders")
@@ -52,19 +50,14 @@ class DataScreen(StageScreen):
     def __init__(self, field: str = "") -> None:
         super().__init__(field)
         self._report: Mapping[str, Any] = {}
-        self._preview: Mapping[str, Any] = {}
-        self._preview_error = ""
-        self._groups: list[Group] = []
-        self._borders = True
+        self._checking = False
         self._go_on = False
         """Whether the next stage opens once the file that is being checked turns out well."""
 
     def compose_stage(self) -> Iterator[Widget]:
         yield FilePicker(_offers, glance, value=self.state.data_file, shown=short(self.state.data_file), id="picker")
         yield Lines(id="headline")
-        with Container(id="report"):
-            yield OptionList(id="findings", markup=False, compact=True)
-            yield TextPane(empty="", id="detail")
+        yield CheckReport(self.ftui.glyphs, self.choice, self.state.length_limit, id="report")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -75,11 +68,15 @@ class DataScreen(StageScreen):
         if not self._field:
             self.query_one("#path").focus()
 
+    @property
+    def _shown(self) -> CheckReport:
+        return self.query_one(CheckReport)
+
     def missing(self) -> str:
         if not self.state.data_file:
             return "Choose a data file first."
         if self._report and not self._report.get("rows"):
-            return "This file has no readable row: choose another one, or mend it."
+            return "This file has no readable row: choose another one (^f), or mend it and check again (^r)."
         return ""
 
     # -- choosing and checking
@@ -109,9 +106,8 @@ class DataScreen(StageScreen):
         self._take(path, original)
 
     def _start_check(self) -> None:
-        self._report, self._preview, self._preview_error, self._groups = {}, {}, "", []
-        self.query_one("#findings", OptionList).clear_options()
-        self.query_one("#detail", TextPane).show([])
+        self._report, self._checking = {}, True
+        self._shown.clear()
         self._say_headline(data_words.progress_row(Path(self.state.data_file).name, {}))
         self.keep_soon()
         self._check(self.state.data_file)
@@ -127,38 +123,50 @@ class DataScreen(StageScreen):
         if self.state.model_path:
             options += ["--model", self.state.model_path]
         report: Any = None
+        began = self.ftui.monotonic()
         try:
             async with aclosing(listen(path, *options, module="ftui.services.data_check")) as said:
                 async for record in said:
                     report = record.get("report", report)
                     if isinstance(progress := record.get("progress"), Mapping):
-                        self._say_headline(data_words.progress_row(Path(path).name, progress))
+                        seconds = self.ftui.monotonic() - began
+                        self._say_headline(data_words.progress_row(Path(path).name, progress, seconds))
         except FtuiError as error:
             self._failed(error)
             return
-        self._report = report if isinstance(report, Mapping) else {}
-        self._groups = data_words.groups_of(self._report)
-        self.state.data_format = str(self._report.get("format") or "")
-        rows = self._report.get("rows")
+        self._checked(path, report if isinstance(report, Mapping) else {})
+
+    def _checked(self, path: str, report: Mapping[str, Any]) -> None:
+        """Take what the check said, show it, and go on where that was asked for."""
+        self._report, self._checking = report, False
+        groups = data_words.groups_of(report)
+        rows = report.get("rows")
+        self.state.data_format = str(report.get("format") or "")
         self.state.data_rows = rows if isinstance(rows, int) else 0
-        self.state.data_findings = data_words.counts_of(self._groups)
+        self.state.data_findings = data_words.counts_of(groups)
         remember_file(Path(path), data_words.counts_in_words(self.state.data_findings) or "nothing to object to")
-        self._show()
-        self.query_one("#findings").focus()
+        self._show_report(True)
+        self._shown.show(groups, self.state.data_rows)
+        self._say_found(groups)
+        if not self._types_another():
+            self._shown.focus_list()
         self.keep_soon()
         if self._go_on:
             self._go_on = False
             self.action_next()
+
+    def _types_another(self) -> bool:
+        """Whether another file is being looked for: its letters must not become keys of the list that just came."""
+        return isinstance(self.focused, Input) and not self.query_one(FilePicker).is_settled
 
     @work(exclusive=True, group="preview")
     async def _look_at_tokens(self, path: str) -> None:
         model = ["--model", self.state.model_path] if self.state.model_path else []
         limit = ["--max-length", str(self.state.length_limit())]
         try:
-            self._preview = await ask(path, *model, *limit, module="ftui.services.preview")
+            self._shown.show_preview(await ask(path, *model, *limit, module="ftui.services.preview"))
         except FtuiError as error:
-            self._preview_error = f"{error} {error.hint}".strip()
-        self._show_detail()
+            self._shown.show_preview({}, f"{error} {error.hint}".strip())
 
     def _tuning_task(self) -> str:
         technique = str(self.state.verdict.get("technique") or "")
@@ -166,7 +174,7 @@ class DataScreen(StageScreen):
 
     def _failed(self, error: FtuiError) -> None:
         self._show_report(False)
-        self._go_on = False
+        self._checking = self._go_on = False
         rows: list[Row] = [((f"{self.ftui.glyphs.bad} {safe(str(error))}", "fail"),)]
         if error.hint:
             rows.append(((safe(error.hint), "dim"),))
@@ -176,91 +184,37 @@ class DataScreen(StageScreen):
 
     def _show_report(self, shown: bool) -> None:
         """Without a report, the list of files has the room."""
-        self.query_one("#report").display = shown
+        self._shown.display = shown
         self.set_class(not shown, "-choosing")
 
     def _say_headline(self, *rows: Row) -> None:
         self.query_one("#headline", Lines).set_rows(rows)
 
-    def _show(self) -> None:
-        rows = [data_words.headline(self._report, self._groups)]
+    def _say_found(self, groups: list[Group]) -> None:
+        rows = [data_words.headline(self._report, groups)]
         if (cost := data_words.cost_row(self._report)) is not None:
             rows.append(cost)
         if self.state.data_original:
             name = clip(Path(self.state.data_original).name, 40)
             rows.append(((f"made from {name}, which is as it was; u goes back to it", "dim"),))
         self._say_headline(*rows)
-        self._show_report(True)
-        self.call_after_refresh(self._list_groups)
-
-    def on_resize(self) -> None:
-        if self._report:
-            self.call_after_refresh(self._list_groups)
 
     def choice(self, group: Group) -> str:
         """FIX or KEEP, as the user said or as it is proposed; "" where nothing was said and nothing can be done."""
         return self.state.data_choices.get(group.code, group.proposed)
 
-    def _list_groups(self) -> None:
-        choices = self.query_one("#findings", OptionList)
-        here = choices.highlighted
-        width = max(30, choices.content_size.width - 2)
-        choices.clear_options()
-        choices.add_option(Option("  How long the rows are", id="lengths"))
-        choices.add_option(Option("  What is trained, token by token", id="tokens"))
-        for index, group in enumerate(self._groups):
-            line = data_words.group_line(group, self.choice(group), self.ftui.glyphs, width)
-            choices.add_option(Option(as_content([line]), id=f"group-{index}"))
-        last = choices.option_count - 1
-        choices.highlighted = min(here, last) if here is not None else 2 if self._groups else 0
-
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        self._show_detail()
+        self._shown.redraw_detail()
         self.refresh_bindings()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.action_next()
 
-    def _highlighted(self) -> str:
-        """The id of what the list's cursor is on; "" before anything is listed."""
-        choices = self.query_one("#findings", OptionList)
-        if choices.highlighted is None or not self._report:
-            return ""
-        return choices.get_option_at_index(choices.highlighted).id or ""
-
-    def _group(self) -> Group | None:
-        chosen = self._highlighted()
-        return self._groups[int(chosen.removeprefix("group-"))] if chosen.startswith("group-") else None
-
-    def _show_detail(self, *, home: bool = True) -> None:
-        chosen, detail = self._highlighted(), self.query_one("#detail", TextPane)
-        if not chosen:
-            return
-        if group := self._group():
-            rows = data_words.group_detail(group, self.choice(group))
-        else:
-            rows = self._token_rows(chosen, max(30, detail.size.width - 4))
-        detail.show(rows)
-        if home:
-            detail.scroll_home(animate=False)
-
-    def _token_rows(self, what: str, width: int) -> list[Row]:
-        if self._preview_error:
-            return [((safe(self._preview_error), "warn"),)]
-        if not self._preview:
-            return [(("Counting tokens ...", "dim"),)]
-        return token_words.preview_rows(
-            self._preview, what, self.state.length_limit(), width, self.ftui.glyphs, borders=self._borders
-        )
-
     def action_borders(self) -> None:
-        self._borders = not self._borders
-        self._show_detail(home=False)
+        self._shown.toggle_borders()
 
     def action_full(self) -> None:
-        report = self.query_one("#report")
-        report.toggle_class("-full")
-        self.query_one("#detail" if report.has_class("-full") else "#findings").focus()
+        self._shown.toggle_full()
 
     # -- mending
 
@@ -269,7 +223,7 @@ class DataScreen(StageScreen):
             return action != "undo" or bool(self.state.data_original)
         if not self._report or isinstance(self.focused, Input):
             return False
-        group = self._group()
+        group = self._shown.group
         if action == "choose_fix":
             return True if group is not None and group.fixable else None
         if action == "choose_keep":
@@ -277,7 +231,7 @@ class DataScreen(StageScreen):
         return True if action != "apply" or self._chosen() else None
 
     def _chosen(self) -> list[Group]:
-        return [group for group in self._groups if group.fixable and self.choice(group) == FIX]
+        return [group for group in self._shown.groups if group.fixable and self.choice(group) == FIX]
 
     def action_choose_fix(self) -> None:
         self._choose(FIX)
@@ -286,14 +240,14 @@ class DataScreen(StageScreen):
         self._choose(KEEP)
 
     def _choose(self, choice: str) -> None:
-        group, choices = self._group(), self.query_one("#findings", OptionList)
-        if group is None or choices.highlighted is None:
+        group = self._shown.group
+        if group is None:
             return
         self.state.data_choices[group.code] = choice
         self.keep_soon()
-        choices.highlighted = min(choices.highlighted + 1, choices.option_count - 1)
-        self._list_groups()
-        self._show_detail()
+        self._shown.go_down()
+        self._shown.redraw()
+        self._shown.redraw_detail()
         self.refresh_bindings()
 
     @work(exclusive=True, group="next")
@@ -304,7 +258,10 @@ class DataScreen(StageScreen):
     async def action_next(self) -> None:  # type: ignore[override]
         if problem := self.missing():
             self.say(problem, severity="warning")
-        elif await data_fix.settled(self, self._chosen(), self._groups):
+        elif self._checking and not self._go_on:
+            self._go_on = True
+            self.say("The file is still being checked; the next stage opens then. ^n again goes on at once.")
+        elif await data_fix.settled(self, self._chosen(), self._shown.groups):
             self.keep()
             self.ftui.wizard.next_after(self.STAGE)
 
@@ -321,9 +278,9 @@ class DataScreen(StageScreen):
     def action_review(self) -> None:
         from ftui.tui.screens.review import ReviewScreen
 
-        group = self._group()
+        group = self._shown.group
         rows, about = (group.rows, group.code) if group and group.rows else ((), "")
-        notes = data_words.notes_by_row(self._groups)
+        notes = data_words.notes_by_row(self._shown.groups)
         self.app.push_screen(ReviewScreen(Path(self.state.data_file), rows, about, notes), self._reviewed)
 
     def _reviewed(self, made: Path | None) -> None:

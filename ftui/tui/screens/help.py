@@ -23,7 +23,8 @@ class HelpDialog(Dialog[None]):
         self._title, self._keys = title, keys
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="dialog"):
+        with VerticalScroll(id="dialog") as dialog:
+            dialog.border_subtitle = "esc closes"
             yield Plain(f"Keys that work here: {self._title}" if self._title else "Keys that work here", id="question")
             yield Plain(keys_in_words([key for key in self._keys if key.ours]), id="explanation")
             yield Plain(also_in_words([key for key in self._keys if not key.ours]), classes="dim")

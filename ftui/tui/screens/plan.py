@@ -12,27 +12,20 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from ftui.core.plan import Plan, field_names, from_mapping
 from ftui.core.text import safe
 from ftui.errors import FtuiError
-from ftui.tui import plan_files, plan_words
+from ftui.tui import plan_files, plan_general, plan_words
 from ftui.tui.ask import ask
 from ftui.tui.plan_draft import PlanDraft
 from ftui.tui.screens.base import Plain
 from ftui.tui.screens.stage import StageScreen
 from ftui.tui.widgets.field import Field
 from ftui.tui.widgets.lines import Lines, Row
-from ftui.tui.widgets.text_pane import as_content
+from ftui.tui.widgets.value_list import ValueList, option_id
 
 ASKS = "Every value has its reason. Enter changes one, e opens your editor, s starts."
-
-
-class Values(OptionList):
-    """The plan's values, one a row."""
-
-    BINDINGS = [Binding("enter", "select", "Change", key_display="enter", id="plan.change")]
 
 
 class PlanScreen(StageScreen):
@@ -52,6 +45,9 @@ class PlanScreen(StageScreen):
         Binding("f", "fit", "Will it fit?", id="plan.fit", tooltip="Methods, lengths and batches against the memory"),
         Binding("d", "reset", "Undo mine", id="plan.reset", tooltip="Back to the proposed value"),
         Binding("e", "editor", "Editor", show=False, id="plan.editor", tooltip="The whole plan in $EDITOR"),
+        Binding(
+            "g", "general", "General rows", id="plan.general", tooltip="Mix in rows of everything, against forgetting"
+        ),
         Binding("a", "all", "All fields", id="plan.all", tooltip="Also those that nobody thought about"),
         Binding("w", "write", "Write a file", show=False, id="plan.write", tooltip="plan.yaml in this folder"),
         Binding("r", "propose", "Propose anew", show=False, id="plan.propose", tooltip="Keeps what you changed"),
@@ -59,13 +55,11 @@ class PlanScreen(StageScreen):
 
     def __init__(self, field: str = "") -> None:
         super().__init__(field)
-        self._entries: list[plan_words.Entry] = []
-        self._all = False
         self._starting = False
 
     def compose_stage(self) -> Iterator[Widget]:
         yield Lines(id="headline")
-        yield Values(id="fields", markup=False, compact=True)
+        yield ValueList(self.ftui.glyphs, id="fields")
         yield Vertical(id="editor")
         yield Plain("", id="about")
 
@@ -74,7 +68,7 @@ class PlanScreen(StageScreen):
         self.tell(ASKS)
         self.query_one("#fields").focus()
         self._draft = PlanDraft(self.state)
-        if self._draft.stale:
+        if self._plan is None:
             self.action_propose()
         else:
             self._show()
@@ -82,7 +76,12 @@ class PlanScreen(StageScreen):
 
     @property
     def _plan(self) -> Plan | None:
+        """The plan for the rows and the model that are chosen now; None as long as there is none."""
         return self._draft.plan
+
+    @property
+    def _values(self) -> ValueList:
+        return self.query_one(ValueList)
 
     # -- the proposal
 
@@ -92,15 +91,19 @@ class PlanScreen(StageScreen):
         return str(self.state.verdict.get("technique") or "")
 
     def action_propose(self) -> None:
+        if self._starting:
+            return
         self._say_status("Choosing values for this model, these rows and this machine ...", "accent")
         self._propose()
 
     @work(exclusive=True, group="propose")
     async def _propose(self) -> None:
         task = plan_words.advised_task(self._technique, self.state.data_format)
+        general = await asyncio.to_thread(plan_general.general_rows, self.state)
         try:
             answer = await ask(
                 "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
+                *(["--replay", general] if general else []),
                 *(["--set", f"method.task={task}"] if task else []),
             )  # fmt: skip
             self._draft.propose(from_mapping(answer))
@@ -138,32 +141,23 @@ class PlanScreen(StageScreen):
         plan, proposed = self._draft.plan, self._draft.proposed
         if plan is None or proposed is None:
             return
-        every = plan_words.entries(plan, proposed, self._draft.changed)
-        self._entries = [entry for entry in every if self._all or entry.decided]
-        choices = self.query_one("#fields", OptionList)
-        here = choices.highlighted
-        if here is None:
-            places = [i for i, entry in enumerate(self._entries) if _id_of(entry) == self._field]
-            here = places[0] if places else 0
-        width = max(40, choices.size.width - 3)
-        choices.clear_options()
-        choices.add_options(
-            Option(as_content([plan_words.entry_row(entry, width, self.ftui.glyphs)]), id=_id_of(entry))
-            for entry in self._entries
-        )
-        choices.highlighted = min(here, len(self._entries) - 1) if self._entries else None
+        self._values.show(plan_words.entries(plan, proposed, self._draft.changed), self._field)
         self._say_headline()
 
     def _say_headline(self) -> None:
-        mine = len(self._draft.changed)
-        hidden = len(field_names()) - 1 - len(self._entries)
-        said = f"{len(self._entries)} values" + (f", {mine} of them yours" if mine else "")
-        more = f"; a shows {hidden} more, all at their defaults" if hidden and not self._all else ""
+        if self._starting:
+            return  # what the start is busy with matters more
+        mine, listed = len(self._draft.changed), len(self._values.entries)
+        hidden = len(field_names()) - 1 - listed
+        said = f"{listed} values" + (f", {mine} of them yours" if mine else "")
+        more = f"; a shows {hidden} more, all at their defaults" if hidden and not self._values.all else ""
         rows: list[Row] = [((said + more, "dim"),)]
         if self._fit_row:
             rows.insert(0, self._fit_row)
         if self._plan and (words := plan_words.rows_against_advice(self._technique, self._plan.method.task)):
             rows.append(((f"{self.ftui.glyphs.warning} {words}", "warn"),))
+        if self._plan and (suggestion := plan_general.suggestion_row(self._plan, self.ftui.glyphs)):
+            rows.append(suggestion)
         self.query_one("#headline", Lines).set_rows(rows)
 
     def _say_status(self, words: str, look: str) -> None:
@@ -176,17 +170,14 @@ class PlanScreen(StageScreen):
         self.query_one("#headline", Lines).set_rows(rows)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if entry := self._highlighted():
-            self._field = _id_of(entry)
+        if entry := self._values.entry:
+            self._field = option_id(entry.name)
             self.keep_soon()
             self.query_one("#about", Plain).update(plan_words.about(entry))
+            self.refresh_bindings()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The place to come back to is the value, not the list that holds them all."""
-
-    def _highlighted(self) -> plan_words.Entry | None:
-        index = self.query_one("#fields", OptionList).highlighted
-        return self._entries[index] if index is not None and index < len(self._entries) else None
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -196,23 +187,35 @@ class PlanScreen(StageScreen):
     @property
     def editing(self) -> bool:
         """Whether a value is being typed."""
-        return bool(self.query("#value"))
+        return bool(self.query("#editor Field"))
 
     async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        entry, plan = self._highlighted(), self._plan
+        entry, plan = self._values.entry, self._plan
         if entry is None or plan is None:
             return
-        holder = self.query_one("#editor")
-        await holder.remove_children()
         name = entry.name
         written = plan_words.written(entry.value)
-        field = Field(name, written, check=lambda text: plan_words.problem_with(plan, name, text), id="value")
+        await self._edit(Field(name, written, check=lambda text: plan_words.problem_with(plan, name, text), id="value"))
+
+    async def action_general(self) -> None:
+        if self._plan is not None:
+            now = self._plan.data.replay or ""
+            await self._edit(Field(plan_general.QUESTION, now, check=plan_general.problem_with, id="general"))
+
+    async def _edit(self, field: Field) -> None:
+        holder = self.query_one("#editor")
+        await holder.remove_children()
         await holder.mount(field)
         field.query_one("Input").focus()
         self.refresh_bindings()
 
     async def on_field_confirmed(self, event: Field.Confirmed) -> None:
-        entry = self._highlighted()
+        if event.field.id == "general":
+            plan_general.choose(self.state, event.value)
+            await self._close_editor()
+            self.action_propose()
+            return
+        entry = self._values.entry
         if entry is None or self._plan is None:
             return
         self._draft.change(entry.name, event.value)
@@ -221,22 +224,24 @@ class PlanScreen(StageScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a value is being typed, it has to be taken or left first: a run must not start without it."""
-        return not (action in ("start", "next", "go") and self.editing)
+        if action == "reset" and self.is_mounted:
+            entry = self._values.entry
+            return True if entry is not None and entry.yours else None
+        return not (action in ("start", "next", "go", "general") and self.editing)
 
     async def _close_editor(self) -> None:
         await self.query_one("#editor").remove_children()
-        self.query_one("#fields").focus()
+        self._values.focus()
         self.refresh_bindings()
 
     def action_reset(self) -> None:
-        entry = self._highlighted()
-        if entry is not None and entry.yours:
+        if (entry := self._values.entry) is not None:
             self._draft.reset(entry.name)
             self._changed()
 
     def action_all(self) -> None:
-        self._all = not self._all
-        self._show()
+        self._values.show_all(not self._values.all)
+        self._say_headline()
 
     async def action_back(self) -> None:  # type: ignore[override]
         if self._starting:
@@ -300,7 +305,7 @@ class PlanScreen(StageScreen):
 
     def action_start(self) -> None:
         if self._plan is None:
-            self.say("There is no plan yet: its values are still being chosen.")
+            self.say("There is no plan for these rows and this model yet. r proposes one anew.")
             return
         if self._starting:
             return
@@ -326,7 +331,3 @@ class PlanScreen(StageScreen):
             self._starting = False
         self.keep()
         self.ftui.wizard.started()
-
-
-def _id_of(entry: plan_words.Entry) -> str:
-    return entry.name.replace(".", "-")

@@ -85,6 +85,8 @@ class FilePicker(Vertical):
         self._find, self._glance = find, glance
         self._offers: list[Offer] = []
         self._searching = False
+        self._listed_for = ""
+        self._enter_waits = False
         self._chosen, self._shown = value, shown or value
 
     def compose(self) -> ComposeResult:
@@ -101,6 +103,11 @@ class FilePicker(Vertical):
         self._chosen, self._shown = path, shown
         self.query_one(PickInput).value = shown
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what stands in the input is the chosen file, as it was taken."""
+        return self.query_one(PickInput).value == safe(self._shown)
+
     def on_descendant_focus(self) -> None:
         self.add_class("-open")
 
@@ -108,6 +115,7 @@ class FilePicker(Vertical):
         self.remove_class("-open")
 
     def on_input_changed(self, event: Input.Changed) -> None:
+        self._enter_waits = False
         self._search(event.value)
 
     # Looking things up: in threads, since a folder may lie on a slow disk.
@@ -131,9 +139,12 @@ class FilePicker(Vertical):
         if event.typed != now:
             self._search(now)
             return
-        self._offers = event.offers
+        self._offers, self._listed_for = event.offers, event.typed
         self._list_offers(0)
-        if not event.offers:
+        if self._enter_waits:
+            self._enter_waits = False
+            self._take_highlighted(now.strip())
+        elif not event.offers:
             self._say(
                 "Nothing fits. A glob (data/*.jsonl) may be typed." if event.typed else "No data here: type a path."
             )
@@ -195,12 +206,21 @@ class FilePicker(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         typed = event.value.strip()
-        offer = self._highlighted()
         if typed and typed == safe(self._shown):
             self.post_message(self.Picked(self._chosen))
         elif typed and (Path(typed).expanduser().is_file() or set(typed) & set("*?[")):
             self.post_message(self.Picked(typed))
-        elif offer is not None:
+        elif event.value == self._listed_for:
+            self._take_highlighted(typed)
+        else:
+            # Keys come in bunches over a slow line, and a slow disk answers late: the list is still that of an earlier
+            # text, and its first line is not what was meant.
+            self._enter_waits = True
+            self._say("Looking ...")
+
+    def _take_highlighted(self, typed: str) -> None:
+        offer = self._highlighted()
+        if offer is not None:
             self._pick(offer)
         else:
             self._say(f"There is no {clip(typed, 60)} here." if typed else "Type a path, or a part of a name.")

@@ -44,14 +44,14 @@ class KeyBar(Lines):
             # Textual's own binding of the palette is not shown, and covers those of the screens.
             palette = binding.action == "command_palette"
             description = PALETTE_WORD if palette else binding.description
-            if not (binding.show or palette) or not description or binding.action in seen:
+            if not enabled or not (binding.show or palette) or not description or binding.action in seen:
                 continue
             seen.add(binding.action)
             key = self.app.get_key_display(binding)
             width = cell_width(key) + cell_width(description) + 3
             if len(self.keys) == MOST_KEYS or used + width - 2 > self.content_size.width:
                 break
-            row += [(key, "accent" if enabled else "dim"), (f" {description}  ", "text" if enabled else "dim")]
+            row += [(key, "accent"), (f" {description}  ", "text")]
             used += width
             self.keys.append((binding.key.partition(",")[0], description))
             self._ends.append(used)
