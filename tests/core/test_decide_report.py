@@ -129,6 +129,17 @@ def test_every_risk_has_a_remedy_and_every_approach_has_risks() -> None:
     assert {"overfitting", "catastrophic forgetting", "bad data", "no evaluation", "maintenance"} <= names
 
 
+def test_the_lack_of_an_evaluation_set_is_a_risk_only_where_there_is_none() -> None:
+    for scenario in SCENARIOS:
+        for there in (None, False, True):
+            answers = parse_answers({**scenario["answers"], "eval_set": there})
+            verdict = decide(answers)
+            named = {risk.name for risk in verdict.risks}
+            assert ("no evaluation" in named) == (there is not True) and named - {"no evaluation"}
+            for text in (to_text(verdict), to_markdown(answers, verdict, "ftui")):
+                assert ("no evaluation" in text) == (there is not True)
+
+
 def test_every_step_is_said_for_some_scenario() -> None:
     said = set()
     for scenario in SCENARIOS:

@@ -10,19 +10,23 @@ IN_THE_PROMPT = ("prompting", "few_shot", "structured_output")
 
 
 class Risk(NamedTuple):
-    """approaches and techniques: where it applies; no techniques means whatever the technique."""
+    """approaches and techniques: where it applies; no techniques means whatever the technique.
+
+    evaluated: whether it is one even with an evaluation set.
+    """
 
     name: str
     what: str
     remedy: str
     approaches: tuple[str, ...]
     techniques: tuple[str, ...] = ()
+    evaluated: bool = True
 
 
 RISKS: tuple[Risk, ...] = (
     Risk("no evaluation", "Without held-out inputs nobody can tell better from different.",
          "Make an evaluation set first, and score the untouched model on it before anything else.",
-         (*TUNING, *IN_THE_PROMPT, "rag", "collect_data")),
+         (*TUNING, *IN_THE_PROMPT, "rag", "collect_data"), evaluated=False),
     Risk("overfitting", "The model learns the rows by heart: training loss falls while evaluation loss rises.",
          "Fewer epochs (1 to 3), more varied data, early stopping on the evaluation loss.", TUNING),
     Risk("catastrophic forgetting", "Abilities that the data does not exercise get worse.",
@@ -58,8 +62,12 @@ RISKS: tuple[Risk, ...] = (
 )  # fmt: skip
 
 
-def risks_of(approach: str, technique: str | None) -> tuple[Risk, ...]:
-    """The risks of one verdict, the most general first."""
+def risks_of(approach: str, technique: str | None, eval_set: bool | None = None) -> tuple[Risk, ...]:
+    """The risks of one verdict, the most general first. eval_set: whether there is one, None: not said."""
     return tuple(
-        risk for risk in RISKS if approach in risk.approaches and (not risk.techniques or technique in risk.techniques)
+        risk
+        for risk in RISKS
+        if approach in risk.approaches
+        and (not risk.techniques or technique in risk.techniques)
+        and (risk.evaluated or not eval_set)
     )

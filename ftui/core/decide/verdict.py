@@ -66,7 +66,7 @@ def decide(answers: Answers) -> Verdict:
         plan=ordered_plan(answers, choice),
         next_steps=next_steps(answers, choice),
         flips=find_flips(answers, choice),
-        risks=risks_of(choice.approach, choice.technique),
+        risks=risks_of(choice.approach, choice.technique, answers.eval_set),
         method=recommend_method(answers) if trains else None,
         templates=templates_for(answers, choice),
         assumptions=assumptions(answers),
