@@ -147,8 +147,8 @@ def forgetting(general: Series, margin: float = FORGETTING) -> Alert | None:
         "forgetting",
         f"Loss on general text rose by {rise:.0%} since before training ({before:.3f} to {now:.3f}): "
         "the model is forgetting what it knew.",
-        "Mix in general rows (data.replay, data.replay_fraction 0.05), halve the learning rate, or train LoRA, whose "
-        "train.weight_decay (0.1, say) pulls it back towards the base.",
+        "Mix in general rows (data.replay, data.replay_fraction 0.05), halve the learning rate or the epochs, or train "
+        "LoRA in place of all weights.",
         step,
     )
 
