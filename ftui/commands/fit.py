@@ -206,13 +206,14 @@ def _dry_run(found: FoundModel, answer: FitAnswer, extra: dict[str, Any]) -> Fit
 def _probe(found: FoundModel, answer: FitAnswer, extra: dict[str, Any]) -> FitAnswer:
     """Two real steps here. On a GPU they are remembered; on the CPU they only answer."""
     from ftui.services.fit_predict import with_probe
-    from ftui.services.fit_worker import run_worker
+    from ftui.services.fit_worker import TIMEOUT_SECONDS, run_worker
 
     if answer.target.origin not in ("machine", "cpu"):
         raise FtuiError(
             "A probe runs on this machine", "--probe with a GPU that is not here", "Leave --gpu or --probe out."
         )
-    print("Training a few layers with random weights ...", file=sys.stderr)
+    slow = f" on the CPU, for {TIMEOUT_SECONDS // 60} minutes at most" if answer.target.is_cpu else ""
+    print(f"Training a few layers with random weights{slow} ...", file=sys.stderr)
     result = run_worker("probe", found.config, answer.request)
     extra["probe"] = {**result, "remembered": False}
     if result["device"] != "cpu":

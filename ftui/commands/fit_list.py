@@ -20,6 +20,7 @@ def list_fitting(target: Target, given: Mapping[str, Any], as_json: bool) -> int
     from ftui.core.fit.recommend import what_fits
     from ftui.core.fit.request import FitRequest
     from ftui.services.fit_stack import with_stack
+    from ftui.services.fit_words import parameter_words
 
     if target.is_cpu:
         raise FtuiError(
@@ -47,12 +48,14 @@ def list_fitting(target: Target, given: Mapping[str, Any], as_json: bool) -> int
     head = f"{target.gpu.name}, {gib(target.free_bytes)} free, rows of {base.seq_len:,} tokens"
     print(f"{head}: {plural(len(rows), 'model')}")
     words = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
+    longest = max((len(row["id"]) for row in rows), default=0)
     for method, heading in words.items():
         group = [row for row in rows if row["method"] == method]
         if group:
             print(f"\n{heading} and anything below it ({len(group)}):")
         for row in group[:SHOWN]:
-            print(f"  {row['id']:<48} {row['params_total'] / 1e9:6.2f} B   {gib(row['device_bytes']):>9}")
+            size = parameter_words(row["params_total"])
+            print(f"  {row['id']:<{longest}}  {size:>8}   {gib(row['device_bytes']):>9}")
         if len(group) > SHOWN:
             print(f"  and {len(group) - SHOWN} smaller ones; --json lists all")
     return 0 if rows else EXIT_NO

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.text import clip, duration, gib, safe
-from ftui.services.fit_words import METHODS, parts_of, recipe_words, segments
+from ftui.services.fit_words import METHODS, parameter_words, parts_of, recipe_words, segments
 
 if TYPE_CHECKING:
     from ftui.core.fit.report import Recommendation
@@ -41,8 +41,9 @@ def _lines(
     found: FoundModel, answer: FitAnswer, tokens: int | None, price: float | None, extra: Mapping[str, Any]
 ) -> list[str]:
     target, request = answer.target, answer.request
+    size = parameter_words(answer.memory.total_params)
     lines = [
-        f"{clip(found.id, 60)}, {answer.memory.total_params / 1e9:.2f} B parameters, on {clip(target.gpu.name, 50)}",
+        f"{clip(found.id, 60)}, {size} parameters, on {clip(target.gpu.name, 50)}",
         f"{HEADLINES[answer.verdict.answer]}  {recipe_words(request)}",
         "",
         *bar(answer),

@@ -14,6 +14,7 @@ from typing import Any
 
 from ftui.core.text import clip, gib, safe
 from ftui.errors import EXIT_NO
+from ftui.services.fit_words import parameter_words
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     if cards:
         print(f"{'Catalogue':<50} {'params':>8} {'active':>8} {'context':>9}  licence")
         for card in cards:
-            active = _billions(card.params_active) if card.params_active != card.params_total else ""
+            active = parameter_words(card.params_active) if card.params_active != card.params_total else ""
             context = f"{card.max_positions:,}" if card.max_positions else "?"
             terms = f"{card.license or '?'}{', gated' if card.gated else ''}"
-            print(f"  {card.id:<48} {_billions(card.params_total):>8} {active:>8} {context:>9}  {terms}")
+            print(f"  {card.id:<48} {parameter_words(card.params_total):>8} {active:>8} {context:>9}  {terms}")
     if not here and not cards:
         print("No model has these words in its id. Any hub id, folder or config.json works all the same.")
         return EXIT_NO
@@ -86,12 +87,12 @@ def _one(args: argparse.Namespace) -> int:
 def page(facts: dict[str, Any]) -> list[str]:
     """All about one model, line by line."""
     active = facts["params_active"]
-    sparse = f", {_billions(active)} active per token" if active != facts["params_total"] else ""
+    sparse = f", {parameter_words(active)} active per token" if active != facts["params_total"] else ""
     sizes = f"{facts['layers']} layers, hidden {facts['hidden_size']:,}, vocabulary {facts['vocab_size']:,}"
     lines = [
         safe(facts["id"]),
         f"  from       {safe(facts['source'])}: {clip(facts['where'], 90)}",
-        f"  size       {facts['params_total']:,} parameters ({_billions(facts['params_total'])}{sparse})",
+        f"  size       {facts['params_total']:,} parameters ({parameter_words(facts['params_total'])}{sparse})",
         f"  shape      {safe(facts['model_type'])}, {sizes}{', tied' if facts['tied_embeddings'] else ''}",
         f"  context    {_tokens(facts['context_tokens'])}",
         f"  licence    {safe(facts['license'] or 'not known')}{', gated' if facts['gated'] else ''}",
@@ -133,12 +134,6 @@ def _template(template: dict[str, Any]) -> str:
     if template["system_role"]:
         parts.append(f"system role: {template['system_role'].replace('_', ' ')}")
     return ", ".join(parts) or "not known until the tokenizer is here"
-
-
-def _billions(count: int) -> str:
-    if count >= 1e9:
-        return f"{count / 1e9:.2f} B"
-    return f"{count / 1e6:.0f} M" if count >= 1e7 else f"{count / 1e6:.1f} M"
 
 
 def _tokens(count: int | None) -> str:

@@ -35,6 +35,13 @@ def recipe_words(request: FitRequest) -> str:
     return safe(", ".join(parts))
 
 
+def parameter_words(count: int) -> str:
+    """A number of parameters as people say it: "8.19 B", "494 M", "2.3 M"."""
+    if count >= 1e9:
+        return f"{count / 1e9:.2f} B"
+    return f"{count / 1e6:.0f} M" if count >= 1e7 else f"{count / 1e6:.1f} M"
+
+
 def parts_of(answer: FitAnswer) -> list[tuple[str, int]]:
     """(words, bytes) of the expected memory, largest first; what the allocator and CUDA add comes last."""
     from ftui.core.fit.device import COMPONENT_WORDS

@@ -15,6 +15,7 @@ from ftui.core.fit.request import FitRequest
 from ftui.errors import FtuiError
 
 TIMEOUT_SECONDS = 900
+SHORTER = "Ask with a shorter --seq-len or a smaller --micro-batch."
 
 
 def run_worker(
@@ -41,7 +42,9 @@ def run_worker(
             )
         except subprocess.TimeoutExpired:
             words = program.replace("_", " ")
-            raise FtuiError(f"The {words} took too long", f"no answer within {timeout_seconds:.0f} s") from None
+            raise FtuiError(
+                f"The {words} took too long", f"no answer within {timeout_seconds:.0f} s", SHORTER
+            ) from None
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

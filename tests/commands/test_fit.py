@@ -461,3 +461,21 @@ def test_without_checkpointing_the_unpacked_experts_of_all_layers_are_kept(capsy
     assert checkpointed["verdict"] == "fits"
     kept = answer(capsys, *flags, "--grad-checkpointing", "off", code=1)
     assert kept["memory"]["components"]["weight_copies"] > 50 * GIB
+
+
+def test_small_models_are_counted_in_millions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "tiny", "--gpu", "RTX 4090"]) == 0
+    assert "tiny, 2.3 M parameters, on NVIDIA" in capsys.readouterr().out.replace("\n", " ")
+    assert main(["fit", "--gpu", "RTX 4090"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.endswith("GiB") and line.startswith("  ")]
+    assert len({len(line) for line in rows}) == 1, "columns line up also below the longest name"
+    assert any(" M " in line for line in rows) and any(" B " in line for line in rows)
+
+
+def test_a_worker_that_takes_too_long_says_what_would_be_shorter() -> None:
+    from ftui.core.fit.request import FitRequest
+    from ftui.services.fit_worker import run_worker
+
+    with pytest.raises(FtuiError, match="took too long") as caught:
+        run_worker("probe", CONFIG, FitRequest(), timeout_seconds=0.01)
+    assert "--seq-len" in caught.value.hint
