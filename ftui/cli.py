@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "is this installation sound"),
 }
 
+OPTIONS = ("--help", "--version", "--plain", "--ascii", "--no-mouse")
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 EPILOG = """Without a command, ftui opens the wizard (--plain: in lines, for a screen reader; --ascii; --no-mouse).
@@ -55,7 +57,9 @@ def main(argv: list[str] | None = None) -> int:
 
         mend_streams()
     try:
-        if arguments[:1] == ["--version"]:
+        if len(arguments) > 1 and arguments[0] == "help":
+            arguments = [*arguments[1:], "--help"]  # `ftui help fit` is `ftui fit --help`
+        if arguments[:1] in (["--version"], ["-V"]):
             print(f"ftui {__version__}")
             code = 0
         elif arguments[:1] in (["--help"], ["-h"], ["help"]):
@@ -86,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     # Imports leave tens of thousands of objects that stay: looking for garbage among them every 700 finds nothing.
     gc.set_threshold(50_000, 10, 10)
-    if not arguments or arguments[0] in ("--ascii", "--no-mouse", "--plain"):
+    if not arguments or arguments[0] in OPTIONS[2:]:
         return _open_wizard(arguments)
     name = arguments[0]
     if name not in COMMANDS:
@@ -94,8 +98,10 @@ def _dispatch(arguments: list[str]) -> int:
     import argparse
     import importlib
 
+    from ftui.commands.command_line import CommandLine
+
     module = importlib.import_module(f"ftui.commands.{COMMANDS[name][0]}")
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog=f"ftui {name}",
         description=module.__doc__,
         # Left to itself, argparse asks shutil for the width, an import that costs every command four milliseconds.
@@ -137,7 +143,7 @@ def _unknown(name: str) -> int:
 
     from ftui.core.text import safe
 
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    close = difflib.get_close_matches(name.lower().strip(), (*COMMANDS, *OPTIONS), n=1)
     guess = f" Did you mean `ftui {close[0]}`?" if close else ""
     print(f"ftui: no command {safe(name)!r}.{guess} `ftui --help` lists them all.", file=sys.stderr)
     return 2
