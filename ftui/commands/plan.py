@@ -93,12 +93,12 @@ def _new(args: argparse.Namespace) -> int:
     choices: dict[str, Any] = {name: _value(text) for name, text in (_pair(text, "--set") for text in args.set)}
     if args.schema:
         choices["eval.schema"] = args.schema
-    if args.replay:
-        choices |= {"data.replay": args.replay, "data.replay_fraction": choices.get("data.replay_fraction", 0.05)}
     mapping = dict(_pair(text, "--map") for text in args.map)
     plan = propose(
         args.model, args.data, eval_path=args.eval, replay_path=args.replay, mapping=mapping or None, choices=choices
     )
+    if args.replay and not plan.data.replay:
+        print(f"Not mixed in: {safe(args.replay)}. {plan.method.task} has no use for general rows.", file=sys.stderr)
     plan = with_absolute_paths(plan)
     if plan.data.eval and not args.eval and "data.eval" not in choices:
         beside = safe(Path(plan.data.eval).name)

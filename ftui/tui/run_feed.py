@@ -134,8 +134,7 @@ class RunFeed:
         whole = self.prediction.get("predicted_device_bytes")
         value = whole.get("expected") if isinstance(whole, Mapping) else whole
         if device == "host" and not isinstance(value, int | float):
-            # What is counted on a CPU is what is held between steps.
-            value = self.prediction.get("predicted_resident_bytes", self.prediction.get("predicted_allocated_bytes"))
+            value = self.prediction.get("predicted_allocated_bytes")  # the figure that the plan was started with
         return float(value) if isinstance(value, int | float) else None
 
 

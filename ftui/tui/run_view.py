@@ -110,6 +110,9 @@ class RunView:
         self.best: Checkpoint | None = None
         self.attempt = Attempt(0, "")
         self.outcome: Done | Failed | None = None
+        self._said: dict[str, datetime] = {}
+        """When the newest word on the phase and on the outcome was said: the two event files are read one after the
+        other, so what is read later may be older."""
         self.event_count = 0
         self.changed: set[str] = set()
 
@@ -170,8 +173,9 @@ class RunView:
             if name not in _ENVELOPE:
                 self._metric(name, xs, [record.get(name) for record in records])
         self.changed.add("step")
-        self.outcome = None
         self._seen(newest.get("time"))
+        if (time := time_of(newest)) is None or self._is_news("outcome", time):
+            self.outcome = None
 
     def _metric(self, name: str, xs: list[int], values: list[Any]) -> None:
         if not set(map(type, values)) <= {float, int}:
@@ -190,7 +194,7 @@ class RunView:
 
     def _fold(self, event: Event, time: datetime) -> None:
         match event:
-            case Phase():
+            case Phase() if self._is_news("phase", time):
                 if event.name != self.phase.name:
                     self.phase_since = self.last_time
                 self.phase = event
@@ -213,13 +217,15 @@ class RunView:
                 self.changed.add("phase")
             case Attempt():
                 self.attempt = event
-                self.outcome = None
+                if self._is_news("outcome", time):
+                    self.outcome = None
                 self.changed.add("phase")
                 if event.attempt > 1 or event.reason not in ("start", ""):
                     self._alert(attempt_in_words(event), time)
                     self.changed.add("alerts")
             case Done() | Failed():
-                self.outcome = event
+                if self._is_news("outcome", time):
+                    self.outcome = event
                 self.changed.add("phase")
                 if isinstance(event, Failed):
                     said = Alert("error", event.reason, f"{event.title}: {event.message}", event.hint)
@@ -276,6 +282,13 @@ class RunView:
     def _smooth(self, name: str, xs: Sequence[float], values: Sequence[float]) -> None:
         average = self._averages.setdefault(name, Average(1 - self.smoothing))
         self.smoothed.setdefault(name, Series()).extend(xs, average.add_all(values))
+
+    def _is_news(self, about: str, time: datetime) -> bool:
+        """Whether nothing newer was said about it; then this is the newest."""
+        if time < self._said.get(about, time):
+            return False
+        self._said[about] = time
+        return True
 
     def _seen(self, stamp: object) -> None:
         if (time := time_of({"schema_version": SCHEMA_VERSION, "time": stamp})) is not None:

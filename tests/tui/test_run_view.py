@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,26 @@ def test_a_run_is_folded(tmp_path: Path) -> None:
     assert view.gpus[0].total_bytes == 24 * 2**30 and view.host is not None
     assert feed.predicted_bytes("gpu") == 10 * 2**30
     assert feed.live and feed.plan is not None and feed.plan.run.name == "tickets"
+
+
+def at(seconds: float, event: object) -> bytes:
+    return to_line(event, START + timedelta(seconds=seconds)).encode()  # type: ignore[arg-type]
+
+
+def test_what_the_other_file_said_earlier_does_not_undo_what_was_said_since() -> None:
+    trainer = [at(20, Phase("training")), at(30, step(1)), at(60, Done(1, "finished", 41.0))]
+    supervisor = [at(0, Phase("preparing", "reading the data")), at(10, Attempt(1, "start"))]
+    for first, then in ((trainer, supervisor), (supervisor, trainer)):
+        view = RunView()
+        view.read(first)
+        view.read(then)
+        assert view.phase.name == "training" and isinstance(view.outcome, Done) and view.attempt.attempt == 1
+    view = RunView()
+    view.read([at(70, Failed("It crashed", "for good"))])
+    view.read(trainer[:2])
+    assert isinstance(view.outcome, Failed)
+    view.read([at(90, step(2))])
+    assert view.outcome is None, "it went on"
 
 
 def test_steps_done_again_after_a_resume_replace_the_old_ones() -> None:
