@@ -1,7 +1,7 @@
 """Ask base and tuned the same thing and see both answers, as they come.
 
   ftui chat RUN
-  ftui chat RUN --system "You are a support agent."
+  ftui chat RUN --system "You are a support agent."     instead of the system prompt that the training rows have
   ftui chat RUN --with OTHER_RUN      a further adapter of the same base; `/use NAME` switches
   echo "Where is my parcel?" | ftui chat RUN --json
 
@@ -18,17 +18,20 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from ftui.core.text import safe
+from ftui.core.text import clip, safe
 from ftui.errors import EXIT_OK, FtuiError
 
 if TYPE_CHECKING:
     from ftui.services.chat import Chat
+    from ftui.services.runs import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--system", metavar="TEXT", help="system prompt")
+    parser.add_argument(
+        "--system", metavar="TEXT", help="system prompt ('' for none; default: that of the training rows)"
+    )
     parser.add_argument(
         "--with",
         dest="others",
@@ -55,10 +58,22 @@ def run(args: argparse.Namespace) -> int:
     talked = find_run(args.run)
     others = dict(adapter_folder(reference) for reference in args.others)
     if not (args.plain or args.json) and can_show():
-        return show_chat(talked, others, system=args.system or "", max_new_tokens=args.max_new_tokens, keep=args.keep)
+        return show_chat(talked, others, system=args.system, max_new_tokens=args.max_new_tokens, keep=args.keep)
+    if args.system is None:
+        args.system = _as_trained(talked)
     print("Loading base and tuned model...", file=sys.stderr, flush=True)
     with open_chat(talked, others=others) as chat:
         return _talk(chat, args, ["base", "tuned", *others])
+
+
+def _as_trained(talked: Run) -> str:
+    """The system prompt of the training rows, said on stderr."""
+    from ftui.services.trained_system import trained_system
+
+    system = trained_system(talked)
+    if system:
+        print(f"System prompt, as in the training rows (--system '' for none): {clip(system, 300)}", file=sys.stderr)
+    return system
 
 
 def _talk(chat: Chat, args: argparse.Namespace, speakers: list[str]) -> int:

@@ -18,8 +18,8 @@ def can_show() -> bool:
     return terminal and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def show_chat(run: Run, others: Mapping[str, Path], *, system: str, max_new_tokens: int, keep: bool) -> int:
-    """Talk to base and tuned side by side; the exit code."""
+def show_chat(run: Run, others: Mapping[str, Path], *, system: str | None, max_new_tokens: int, keep: bool) -> int:
+    """Talk to base and tuned side by side; the exit code. system: None for that of the training rows."""
     from ftui.tui.app import run_screen
     from ftui.tui.screens.chat import ChatScreen
 

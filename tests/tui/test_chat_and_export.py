@@ -20,6 +20,7 @@ from textual.widgets import Input
 from ftui.errors import FtuiError
 from ftui.services.chat import Piece
 from ftui.services.runs import Run
+from ftui.services.trained_system import trained_system
 from ftui.tui.app import FtuiApp
 from ftui.tui.chat_words import Talk, Turn, talk_text
 from ftui.tui.export_words import TARGETS, done_rows, state_of
@@ -170,6 +171,52 @@ async def test_a_system_prompt_and_the_conversation_as_a_file(
         await settle(pilot)
     [file] = own_home.rglob("chat.txt")
     assert "> a" in file.read_text() and "tuned says so it is" in file.read_text()
+
+
+def with_system(run: Run, *systems: str) -> Run:
+    """The run, with training rows that begin with these system prompts."""
+    folder = run.path / "data"
+    folder.mkdir(exist_ok=True)
+    user = {"role": "user", "content": "hi"}
+    rows = [{"messages": [*([{"role": "system", "content": text}] if text else []), user]} for text in systems]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return run
+
+
+async def test_the_models_are_asked_as_the_training_rows_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = PlayedChat()
+    play(monkeypatch, chat)
+    lines = "Answer in JSON.\nNothing else."
+    run = with_system(make_run(tmp_path, status="finished"), lines, lines)
+    app = app_with(ChatScreen(run))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, "ready")
+        assert "system of the training rows: Answer in JSON." in shown_text(app)
+        await pilot.press("ctrl+o")
+        await settle(pilot)
+        await pilot.press("enter")  # left as it is: still two lines
+        await pilot.press("a", "enter")
+        await until(pilot, "tuned says")
+        assert chat.asked[0]["messages"][0] == {"role": "system", "content": lines}
+        await pilot.press("ctrl+o")
+        await settle(pilot)
+        app.screen.query_one("#prompt Input", Input).value = ""
+        await pilot.press("enter")
+        await until(pilot, "system: none; the training rows had one (^o)")
+
+
+@pytest.mark.parametrize(
+    ("systems", "expected"), [((), ""), (("", ""), ""), (("A", "B"), ""), (("A", ""), ""), (("A", "A "), "A")]
+)
+def test_only_a_system_prompt_of_all_rows_is_taken(systems: tuple[str, ...], expected: str, tmp_path: Path) -> None:
+    assert trained_system(with_system(make_run(tmp_path), *systems)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"messages": 7}', '{"prompt": [null]}', "\xff"])
+def test_rows_of_another_shape_have_no_system_prompt(text: str, tmp_path: Path) -> None:
+    run = with_system(make_run(tmp_path))
+    (run.path / "data" / "train.jsonl").write_bytes(text.encode("latin-1"))
+    assert trained_system(run) == ""
 
 
 @pytest.mark.parametrize("loads", [False, True])

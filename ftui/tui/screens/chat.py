@@ -12,10 +12,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
-from ftui.core.text import clip, duration
+from ftui.core.text import clip, duration, safe
 from ftui.errors import FtuiError
 from ftui.services.chat import Piece
 from ftui.services.runs import Run
+from ftui.services.trained_system import trained_system
 from ftui.tui.chat_thread import Answered, ChatThread, Loaded, Lost
 from ftui.tui.chat_words import Talk, talk_rows, talk_text
 from ftui.tui.screens.base import FtuiScreen, Plain
@@ -53,18 +54,22 @@ class ChatScreen(FtuiScreen[None]):
         run: Run,
         others: Mapping[str, Path] | None = None,
         *,
-        system: str = "",
+        system: str | None = None,
         max_new_tokens: int = 200,
         keep: bool = False,
     ) -> None:
+        """system: None for the system prompt that the training rows have in common."""
         super().__init__()
         self.talked_run = run
+        self._trained_system = trained_system(run)
         self._thread = ChatThread(run, others)
-        self._system, self._max_new_tokens = system, max_new_tokens
+        self._system = self._trained_system if system is None else system
+        self._max_new_tokens = max_new_tokens
         self._models: tuple[str, ...] = ()
         self._talks = [Talk("base"), Talk("tuned")]
         self._answering = False
         self._lost: FtuiError | None = None
+        self._offered = ""
         self._keep = keep
         self._asked_at = 0.0
 
@@ -133,7 +138,7 @@ class ChatScreen(FtuiScreen[None]):
         self._show()
 
     def _show(self) -> None:
-        self.query_one("#headline", Lines).set_rows([self._headline()])
+        self.query_one("#headline", Lines).set_rows([self._headline(), *self._system_row()])
         for side, talk in enumerate(self._talks):
             pane = self.query_one(f"#said-{side}", TextPane)
             title = Content(clip(talk.model, 30))
@@ -154,8 +159,15 @@ class ChatScreen(FtuiScreen[None]):
             return ((f"{name}  ", "strong"), (f"loading base and tuned model ... {waited}", "accent"))
         state = "answering; esc stops it" if self._answering else "ready"
         mode = "each question goes on" if self._keep else "each question begins anew"
-        system = f"; system: {clip(self._system, 30)}" if self._system else ""
-        return ((f"{name}  ", "strong"), (state, "accent" if self._answering else "ok"), (f"  {mode}{system}", "dim"))
+        return ((f"{name}  ", "strong"), (state, "accent" if self._answering else "ok"), (f"  {mode}", "dim"))
+
+    def _system_row(self) -> list[Row]:
+        """The system prompt that is sent, and that there is another one: tuned answers depend on it."""
+        if not self._system:
+            words = "system: none; the training rows had one (^o)" if self._trained_system else ""
+            return [((words, "warn"),)] if words else []
+        whose = " of the training rows" if self._system == self._trained_system else ""
+        return [((f"system{whose}: ", "dim"), (clip(self._system, 400), "text"))]
 
     # -- asking
 
@@ -232,12 +244,14 @@ class ChatScreen(FtuiScreen[None]):
         holder = self.query_one("#system")
         if holder.children:
             return
-        field = Field("System prompt (Enter takes it, empty for none)", self._system, id="prompt")
+        self._offered = self._system or self._trained_system
+        field = Field("System prompt (Enter takes it, empty for none)", self._offered, id="prompt")
         await holder.mount(field)
         field.query_one(Input).focus()
 
     def on_field_confirmed(self, event: Field.Confirmed) -> None:
-        self._system = event.value.strip()
+        # An input holds one line: a prompt of several lines that was left as it is must not become one.
+        self._system = self._offered if event.value == safe(self._offered) else event.value.strip()
         self._close_system()
 
     def _close_system(self) -> None:
