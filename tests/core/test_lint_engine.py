@@ -336,6 +336,11 @@ def test_no_row_breaks_a_rule_and_pointers_lead_somewhere(rows: list[dict[str, A
             resolve_parent(rows[finding.row], holder)
 
 
+def test_a_pair_without_roles_is_compared_with_the_others() -> None:
+    pair = {"chosen": [{}, {}], "rejected": None}
+    assert "DUP701" in found([pair, pair])  # and no rule fails
+
+
 def test_the_view_of_each_format() -> None:
     def seen(row: dict[str, Any]) -> tuple[list[tuple[str, str, str]], int]:
         made = view(0, 1, row, detect_format(row))

@@ -152,7 +152,7 @@ def _grow(row: int, exchange: str, roles: Sequence[str], texts: Sequence[str], s
     if "assistant" in roles[start + 1 :]:
         totals.beginnings.append(hash64(text))
         totals.beginning_rows.append(row)
-    last = max(number for number, role in enumerate(roles) if role == "assistant")
+    last = max((number for number, role in enumerate(roles) if role == "assistant"), default=start)
     for number in range(start + 1, len(roles)):
         text += f"\0{roles[number]}\1{texts[number]}"
         if roles[number] == "assistant" and number < last:
@@ -236,11 +236,11 @@ def _growing(totals: Totals, report: Reporter) -> None:
         return
     longer_of = dict(zip(reversed(totals.beginnings), reversed(totals.beginning_rows), strict=True))
     ends = dict(totals.wholes)
-    firsts = {_exchange(totals, row) for row in set(totals.beginning_rows)}
-    for row in range(totals.rows):
-        if (exchange := _exchange(totals, row)) in firsts:
-            ends.setdefault(hash64(exchange), row)
     several = set(totals.beginning_rows)
+    pairs = list(zip(totals.prompts, totals.answers, strict=True))
+    firsts = {pairs[row] for row in several}
+    for row in [row for row, pair in enumerate(pairs) if pair in firsts]:
+        ends.setdefault(hash64(_exchange(totals, row)), row)
     for key, row in sorted(ends.items(), key=lambda item: item[1]):
         longer = longer_of.get(key)
         single = key not in totals.wholes

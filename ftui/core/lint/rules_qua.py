@@ -144,7 +144,7 @@ def _is_worth_a_look(shape: Shape, texts: Sequence[str]) -> bool:
         size = len(text)
         if size <= LABEL_CHARACTERS or text[-1] not in _END_MARKS:
             return True
-        if text[:14].partition(" ")[0].lower() in _OPENING_WORDS or _may_loop(text, size):
+        if _may_loop(text, size) or (text[:14].partition(" ")[0].lower() in _OPENING_WORDS and OPENING.match(text)):
             return True
         prompt = texts[asked[0]] if len(asked) == 1 else "\n\n".join([texts[each] for each in asked])
         for each in asked:
@@ -169,9 +169,7 @@ def _may_loop(text: str, size: int) -> bool:
 
 def _may_be_foreign(text: str, prompt: str) -> bool:
     """Not both begin in English, and one of them may be in another language."""
-    return not (has_english(text) and has_english(prompt)) and (
-        has_romance_or_german(text) or has_romance_or_german(prompt[:120])
-    )
+    return not (has_english(text) and has_english(prompt)) and has_romance_or_german(f"{text}\n{prompt[:120]}")
 
 
 def _points_at_end(prompt: str) -> bool:
