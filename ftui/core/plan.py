@@ -8,12 +8,11 @@ services/plans.py.
 
 from __future__ import annotations
 
-import difflib
 import re
-import types
 import typing
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
 from ftui.core.plan_sections import (
@@ -26,6 +25,7 @@ from ftui.core.plan_sections import (
     RunSection,
     TrainSection,
 )
+from ftui.core.plan_values import checked, kind_words, limited, nearest, type_schema
 from ftui.errors import FtuiError
 
 SCHEMA_VERSION = 1
@@ -79,18 +79,31 @@ def from_mapping(data: Mapping[str, Any]) -> Plan:
         if section is None:
             section = {}
         if not isinstance(section, Mapping):
-            raise FtuiError("The plan has a wrong value", f"{name} must be a section of keys, not {_kind(section)}")
+            raise FtuiError(
+                "The plan has a wrong value", f"{name} must be a section of keys, not {kind_words(section)}"
+            )
         _refuse_unknown(section, [f.name for f in fields(cls)], f"{name}.")
-        values = {f.name: _checked(f"{name}.{f.name}", section[f.name], f) for f in fields(cls) if f.name in section}
+        hints = _hints(name)
+        values = {
+            f.name: checked(f"{name}.{f.name}", section[f.name], hints[f.name], f.metadata["limits"])
+            for f in fields(cls)
+            if f.name in section
+        }
         parts[name] = cls(**values)
     stages = data.get("stages") or ()
+    if not isinstance(stages, list | tuple):
+        raise FtuiError("The plan has a wrong value", f"stages must be a list of stages, not {kind_words(stages)}")
     for index, stage in enumerate(stages):
         if not isinstance(stage, Mapping):
             raise FtuiError("The plan has a wrong value", f"stages[{index}] must be a section of keys")
         _refuse_unknown(stage, ["name", *SECTIONS], f"stages[{index}].")
+        for name, section in stage.items():
+            if name != "name" and not isinstance(section, Mapping):
+                words = f"stages[{index}].{name} must be a section of keys, not {kind_words(section)}"
+                raise FtuiError("The plan has a wrong value", words)
     reasons = data.get("reasons") or {}
     if not isinstance(reasons, Mapping):
-        raise FtuiError("The plan has a wrong value", f"reasons must be a section of keys, not {_kind(reasons)}")
+        raise FtuiError("The plan has a wrong value", f"reasons must be a section of keys, not {kind_words(reasons)}")
     plan = Plan(
         **parts,
         stages=tuple(stages),
@@ -134,7 +147,7 @@ def with_values(plan: Plan, values: Mapping[str, Any], reasons: Mapping[str, str
     for name, value in values.items():
         section, _, key = name.partition(".")
         if section not in SECTIONS or key not in [f.name for f in fields(SECTIONS[section])]:
-            raise FtuiError("No such plan field", name, _nearest(name, field_names()))
+            raise FtuiError("No such plan field", name, nearest(name, field_names()))
         whole[section][key] = value
     whole["reasons"] = {**whole["reasons"], **(reasons or {})}
     return from_mapping(whole)
@@ -179,7 +192,7 @@ def difference(old: Plan, new: Plan) -> dict[str, tuple[Any, Any]]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of plan.yaml."""
-    sections = {name: _section_schema(cls) for name, cls in SECTIONS.items()}
+    sections = {name: _section_schema(name) for name in SECTIONS}
     stage = {
         "type": "object",
         "additionalProperties": False,
@@ -201,97 +214,21 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _section_schema(cls: type[Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(cls)
+def _section_schema(section: str) -> dict[str, Any]:
+    cls, hints = SECTIONS[section], _hints(section)
     properties = {
-        f.name: {**_type_schema(hints[f.name]), **f.metadata["limits"], "description": f.metadata["doc"]}
+        f.name: {**limited(type_schema(hints[f.name])), **f.metadata["limits"], "description": f.metadata["doc"]}
         for f in fields(cls)
     }
     return {"type": "object", "description": cls.__doc__, "additionalProperties": False, "properties": properties}
 
 
-_JSON_TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-
-
-def _type_schema(hint: Any) -> dict[str, Any]:
-    if isinstance(hint, types.UnionType):
-        return {"type": [_JSON_TYPES[part] for part in typing.get_args(hint)]}
-    if typing.get_origin(hint) is list:
-        return {"type": "array", "items": {"type": "string"}}
-    if typing.get_origin(hint) is dict:
-        return {"type": "object", "additionalProperties": {"type": "string"}}
-    return {"type": _JSON_TYPES[hint]}
-
-
-def _checked(name: str, value: Any, spec: Field[Any]) -> Any:
-    """The value if its type and limits are right; numbers that YAML reads as text (1e-4) are taken as numbers."""
-    section = SECTIONS[name.partition(".")[0]]
-    wanted = _type_schema(typing.get_type_hints(section)[spec.name])
-    kinds = wanted["type"] if isinstance(wanted["type"], list) else [wanted["type"]]
-    limits = spec.metadata["limits"]
-    if isinstance(value, str) and "string" not in kinds and {"number", "integer"} & set(kinds):
-        try:
-            value = float(value)
-        except ValueError:
-            pass
-    if isinstance(value, float) and "number" not in kinds and "integer" in kinds and value.is_integer():
-        value = int(value)
-    if not any(_is_kind(value, kind) for kind in kinds):
-        allowed = " or ".join(kinds)
-        raise FtuiError("The plan has a wrong value", f"{name} must be {allowed}, not {_kind(value)} ({value!r:.60})")
-    if isinstance(value, int) and not isinstance(value, bool) and "integer" not in kinds:
-        value = float(value)
-    if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-        raise FtuiError("The plan has a wrong value", f"{name} must be a list of words")
-    if isinstance(value, dict):
-        value = {str(key): str(item) for key, item in value.items()}
-    if "enum" in limits and value not in limits["enum"]:
-        choices = ", ".join(limits["enum"])
-        raise FtuiError(
-            "The plan has a wrong value",
-            f"{name} is {value!r:.60}; it can be {choices}",
-            _nearest(str(value), limits["enum"]),
-        )
-    if value is not None and not isinstance(value, bool | str | list | dict):
-        low, above, high = limits.get("minimum"), limits.get("exclusiveMinimum"), limits.get("maximum")
-        if value != value or (low is not None and value < low) or (above is not None and value <= above):
-            bound = f"at least {low}" if low is not None else f"above {above}"
-            raise FtuiError("The plan has a wrong value", f"{name} is {value}; it must be {bound}")
-        if high is not None and value > high:
-            raise FtuiError("The plan has a wrong value", f"{name} is {value}; it must be at most {high}")
-    return value
-
-
-def _is_kind(value: Any, kind: str) -> bool:
-    if kind == "null":
-        return value is None
-    if kind == "boolean":
-        return isinstance(value, bool)
-    if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "number":
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, {"string": str, "array": list, "object": dict}[kind])
-
-
-def _kind(value: Any) -> str:
-    names = {
-        str: "text",
-        int: "a whole number",
-        float: "a number",
-        bool: "true/false",
-        list: "a list",
-        dict: "a section",
-    }
-    return "null" if value is None else names.get(type(value), type(value).__name__)
+@cache
+def _hints(section: str) -> dict[str, Any]:
+    return typing.get_type_hints(SECTIONS[section])
 
 
 def _refuse_unknown(section: Mapping[str, Any], known: list[str], prefix: str) -> None:
     for key in section:
         if key not in known:
-            raise FtuiError("The plan has an unknown key", f"{prefix}{key}", _nearest(str(key), known))
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
+            raise FtuiError("The plan has an unknown key", f"{prefix}{key}", nearest(str(key), known))

@@ -7,6 +7,7 @@ from typing import Any
 
 TASKS = ("sft", "dpo", "kto", "orpo", "reward", "grpo", "rloo", "text")
 TECHNIQUES = ("full", "lora", "qlora")
+_WEEK_MINUTES = 7 * 24 * 60.0
 
 
 def _of(default: Any, doc: str, **limits: Any) -> Any:
@@ -40,7 +41,11 @@ class DataSection:
     eval: str | None = _of(None, "Held-out rows; null splits some off the training rows.")
     eval_fraction: float = _of(0.1, "Share of rows held out when `eval` is null.", minimum=0.0, maximum=0.9)
     eval_rows_max: int = _of(500, "At most this many rows are held out.", minimum=0)
-    format: str = _of("auto", "Row format; auto detects it.")
+    format: str = _of(
+        "auto",
+        "Row format; auto detects it.",
+        enum=["auto", "chat", "sharegpt", "alpaca", "completion", "text", "preference", "kto", "prompt", "stepwise"],
+    )
     map: dict[str, str] = _of({}, "Column mapping for formats that are not recognised: {prompt: question, ...}.")
     max_length_tokens: int = _of(1024, "Longest row in tokens, template included.", minimum=8)
     overlong: str = _of(
@@ -117,7 +122,7 @@ class TrainSection:
         enum=["auto", "torch", "liger"],
     )
     compile: bool = _of(False, "torch.compile the model.")
-    seed: int = _of(42, "Seed of everything random.", minimum=0)
+    seed: int = _of(42, "Seed of everything random.", minimum=0, maximum=2**32 - 1)
     log_every_steps: int = _of(1, "A step event every N steps.", minimum=1)
     eval_every_steps: int | None = _of(
         None, "Held-out loss every N steps; null chooses about ten evaluations.", minimum=1
@@ -162,9 +167,14 @@ class RecoverySection:
     )
     max_restarts: int = _of(3, "Restarts after a crash before giving up.", minimum=0, maximum=100)
     hang_minutes: float = _of(
-        10.0, "No step for this long (or 20 times the median step) is a hang.", exclusiveMinimum=0.0
+        10.0,
+        "No step for this long (or 20 times the median step) is a hang.",
+        exclusiveMinimum=0.0,
+        maximum=_WEEK_MINUTES,
     )
-    stop_grace_seconds: float = _of(60.0, "Time for the last checkpoint when asked to stop.", minimum=1.0)
+    stop_grace_seconds: float = _of(
+        60.0, "Time for the last checkpoint when asked to stop.", minimum=1.0, maximum=60.0 * _WEEK_MINUTES
+    )
     disk_reserve_mib: int = _of(512, "Free space that saving must leave.", minimum=0)
 
 

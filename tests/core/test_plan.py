@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ftui.core import plan as plans
 from ftui.errors import FtuiError
@@ -44,6 +46,17 @@ def test_every_field_says_what_it_is() -> None:
         ({"train": {"micro_batch": 1.5}}, "must be integer"),
         ({"train": {"epochs": "many"}}, "must be number"),
         ({"train": {"epochs": float("nan")}}, "must be"),
+        ({"train": {"epochs": float("inf")}}, "a finite number"),
+        ({"train": {"epochs": "1e400"}}, "a finite number"),
+        ({"train": {"epochs": 10**400}}, "at most 9e+15"),
+        ({"train": {"micro_batch": 10**30}}, "at most 9e+15"),
+        ({"train": {"seed": 2**40}}, "at most 4294967295"),
+        ({"recovery": {"stop_grace_seconds": 1e300}}, "at most"),
+        ({"data": {"train": "rows.jsonl", "format": "alpacca"}}, "Did you mean alpaca?"),
+        ({"stages": 5}, "list of stages"),
+        ({"stages": {"method": {}}}, "list of stages"),
+        ({"stages": [{"method": 3}]}, "stages[0].method must be a section"),
+        ({"stages": [3]}, "stages[0] must be a section"),
         ({"train": {"gradient_checkpointing": "yes"}}, "must be boolean"),
         ({"method": {"task": "sfft"}}, "Did you mean sft?"),
         ({"method": {"lora_targets": "q_proj"}}, "must be array"),
@@ -58,6 +71,28 @@ def test_wrong_plans_name_the_key(change: dict[str, object], words: str) -> None
     with pytest.raises(FtuiError) as caught:
         plans.from_mapping({**MINIMAL, **change})
     assert words in f"{caught.value} {caught.value.hint}"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_anything_anywhere_is_a_plan_or_a_sentence(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from([*plans.field_names(), "stages", "reasons", "model", "train", "schema_version"]))
+    section, _, key = name.partition(".")
+    value = data.draw(ANYTHING)
+    change = {section: {key: value} if key else value}
+    try:
+        plan = plans.from_mapping({**MINIMAL, **data.draw(st.sampled_from([change, {"stages": [change]}]))})
+    except FtuiError as error:
+        assert len(str(error)) < 300
+    else:
+        json.dumps(plans.to_mapping(plan), allow_nan=False)
 
 
 def test_stages_lay_over_the_plan() -> None:
