@@ -203,6 +203,14 @@ def about(entry: Entry) -> str:
     return safe(" ".join(parts))
 
 
+def count_row(listed: int, mine: int, *, everything: bool) -> Row:
+    """How many values are listed, how many of them the user set, and how many more there are."""
+    hidden = len(field_names()) - 1 - listed
+    said = f"{listed} values" + (f", {mine} of them yours" if mine else "")
+    more = f"; a shows {hidden} more, all at their defaults" if hidden and not everything else ""
+    return ((said + more, "dim"),)
+
+
 def fit_row(prediction: Mapping[str, Any], glyphs: Glyphs) -> Row:
     """Whether the plan fits this machine, in one row."""
     if "unknown" in prediction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from ftui.services.runs import Run, State, read_state
 from ftui.services.tail import LineTail, scattered_lines
 from ftui.tui.run_view import RunView
 
+SLICE_SECONDS = 0.03
+"""Reading a long run goes on in slices of this, so that a key press is answered between two of them."""
 _SLICE_BYTES = 256 * 1024
 _LOG_START_BYTES = 512 * 1024
 """A log is read from this far before its end: the whole of it is in the file."""
@@ -136,6 +139,14 @@ class RunFeed:
         if device == "host" and not isinstance(value, int | float):
             value = self.prediction.get("predicted_allocated_bytes")  # the figure that the plan was started with
         return float(value) if isinstance(value, int | float) else None
+
+
+async def whole_view(run: Run) -> RunView:
+    """All events of another run, read in slices, so that the screen goes on meanwhile."""
+    feed = RunFeed(run)
+    while feed.drain(SLICE_SECONDS):
+        await asyncio.sleep(0.002)
+    return feed.view
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

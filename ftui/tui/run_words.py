@@ -222,9 +222,14 @@ def alert_rows(alerts: list[Alert], glyphs: Glyphs) -> list[Row]:
     return rows
 
 
+def worth_a_look(alerts: list[Alert]) -> int:
+    """How many alerts are more than a note."""
+    return sum(alert.level != "info" for alert in alerts)
+
+
 def alert_count(feed: RunFeed) -> str:
     """How many alerts are worth a look, in words."""
-    worth = sum(alert.level != "info" for alert in feed.view.alerts)
+    worth = worth_a_look(feed.view.alerts)
     return plural(worth, "alert") if worth else ""
 
 

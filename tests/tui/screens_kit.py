@@ -18,7 +18,7 @@ from ftui.tui.app import FtuiApp
 from ftui.tui.screens.train import TrainScreen
 from ftui.tui.screens.welcome import WelcomeScreen
 
-ASKING = ("data", "data_fix", "export", "plan", "model", "train")
+ASKING = ("data", "data_fix", "export", "plan_ask", "model", "train")
 """Modules of ftui.tui.screens that ask plain commands."""
 
 

@@ -167,7 +167,8 @@ class ChatScreen(FtuiScreen[None]):
             words = "system: none; the training rows had one (^o)" if self._trained_system else ""
             return [((words, "warn"),)] if words else []
         whose = " of the training rows" if self._system == self._trained_system else ""
-        return [((f"system{whose}: ", "dim"), (clip(self._system, 400), "text"))]
+        head = f"system{whose}: "
+        return [((head, "dim"), (clip(self._system, max(20, self.size.width - 2 - len(head))), "text"))]
 
     # -- asking
 

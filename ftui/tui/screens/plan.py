@@ -13,12 +13,12 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import OptionList
 
-from ftui.core.plan import Plan, field_names, from_mapping
+from ftui.core.plan import Plan
 from ftui.core.text import safe
 from ftui.errors import FtuiError
 from ftui.tui import plan_files, plan_general, plan_words
-from ftui.tui.ask import ask
 from ftui.tui.plan_draft import PlanDraft
+from ftui.tui.screens import plan_ask
 from ftui.tui.screens.base import Plain
 from ftui.tui.screens.stage import StageScreen
 from ftui.tui.widgets.field import Field
@@ -85,11 +85,6 @@ class PlanScreen(StageScreen):
 
     # -- the proposal
 
-    @property
-    def _technique(self) -> str:
-        """What the questionnaire advised, or empty."""
-        return str(self.state.verdict.get("technique") or "")
-
     def action_propose(self) -> None:
         if self._starting:
             return
@@ -98,15 +93,8 @@ class PlanScreen(StageScreen):
 
     @work(exclusive=True, group="propose")
     async def _propose(self) -> None:
-        task = plan_words.advised_task(self._technique, self.state.data_format)
-        general = await asyncio.to_thread(plan_general.general_rows, self.state)
         try:
-            answer = await ask(
-                "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
-                *(["--replay", general] if general else []),
-                *(["--set", f"method.task={task}"] if task else []),
-            )  # fmt: skip
-            self._draft.propose(from_mapping(answer))
+            self._draft.propose(await plan_ask.proposal(self.state))
         except FtuiError as error:
             self._say_error(error)
             return
@@ -147,14 +135,13 @@ class PlanScreen(StageScreen):
     def _say_headline(self) -> None:
         if self._starting:
             return  # what the start is busy with matters more
-        mine, listed = len(self._draft.changed), len(self._values.entries)
-        hidden = len(field_names()) - 1 - listed
-        said = f"{listed} values" + (f", {mine} of them yours" if mine else "")
-        more = f"; a shows {hidden} more, all at their defaults" if hidden and not self._values.all else ""
-        rows: list[Row] = [((said + more, "dim"),)]
+        listed = len(self._values.entries)
+        rows = [plan_words.count_row(listed, len(self._draft.changed), everything=self._values.all)]
         if self._fit_row:
             rows.insert(0, self._fit_row)
-        if self._plan and (words := plan_words.rows_against_advice(self._technique, self._plan.method.task)):
+        if self._plan and (
+            words := plan_words.rows_against_advice(plan_ask.advised(self.state), self._plan.method.task)
+        ):
             rows.append(((f"{self.ftui.glyphs.warning} {words}", "warn"),))
         if self._plan and (suggestion := plan_general.suggestion_row(self._plan, self.ftui.glyphs)):
             rows.append(suggestion)
@@ -315,17 +302,10 @@ class PlanScreen(StageScreen):
 
     @work(exclusive=True, group="start")
     async def _start(self, plan: Plan) -> None:
-        from ftui.services.plans import save_plan
-        from ftui.services.scratch import scratch_file
-
         try:
-            with scratch_file("plan.yaml", "") as path:
-                save_plan(plan, path)
-                kept = plan_files.answers_beside(path, self.state.answers)
-                answer = await ask("train", str(path), *kept)
-            self.state.run_path = str(answer["path"])
-        except (FtuiError, OSError, KeyError, TypeError) as error:
-            self._say_error(error if isinstance(error, FtuiError) else FtuiError("The run did not start", str(error)))
+            self.state.run_path = await plan_ask.started(plan, self.state.answers)
+        except FtuiError as error:
+            self._say_error(error)
             return
         finally:
             self._starting = False

@@ -10,7 +10,6 @@ from typing import Any
 
 from textual import work
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -20,11 +19,12 @@ from ftui.services.dataset_review import DROP, EDIT, KEEP, Decision
 from ftui.tui import review_words
 from ftui.tui.review_walk import Walk, count
 from ftui.tui.row_editor import edited_row
-from ftui.tui.screens.base import FtuiScreen, Plain
+from ftui.tui.screens.base import FtuiScreen
 from ftui.tui.screens.confirm import Answer
 from ftui.tui.screens.review_write import LEAVE, NOT_NOW, STAY, ask_and_write
 from ftui.tui.widgets.field import Field
 from ftui.tui.widgets.lines import Lines
+from ftui.tui.widgets.review_editor import ReviewEditor
 from ftui.tui.widgets.text_pane import TextPane
 
 _TEXT_KEYS = ("keep", "drop", "edit", "skip", "write", "quit", "back", "open", "editor", "note", "as_json")
@@ -76,7 +76,7 @@ class ReviewScreen(FtuiScreen[Path | None]):
         yield Lines(id="headline")
         yield Lines(id="counts")
         yield TextPane(empty="Reading ...", id="row")
-        yield Vertical(id="editor")
+        yield ReviewEditor(id="editor")
 
     def on_mount(self) -> None:
         self.query_one("#row").focus()
@@ -153,7 +153,11 @@ class ReviewScreen(FtuiScreen[Path | None]):
     @property
     def editing(self) -> bool:
         """Whether a text is being typed."""
-        return bool(self.query_one("#editor").children)
+        return self._editor.is_open
+
+    @property
+    def _editor(self) -> ReviewEditor:
+        return self.query_one(ReviewEditor)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in _TEXT_KEYS:
@@ -215,23 +219,10 @@ class ReviewScreen(FtuiScreen[Path | None]):
     # -- editing
 
     async def action_edit(self) -> None:
-        from ftui.tui.widgets.text_field import TextField, can_show
-
         if self._moving:
             return
-        row = self._shown()
-        place = review_words.answer_place(row)
-        if place is None:
-            self.say("This row has no answer of a known kind: e opens the whole row in your editor.")
-            return
-        text = review_words.text_at(row, place)
-        if not can_show(text):
-            self.say("The answer holds characters that cannot be shown here: e opens the row in your editor.")
-            return
-        field = TextField(text, id="answer")
-        await self.query_one("#editor").mount(Plain("The answer. ^n takes it, esc leaves it as it was."), field)
-        field.move_cursor(field.document.end)
-        field.focus()
+        if problem := await self._editor.open_answer(self._shown()):
+            self.say(problem)
         self.refresh_bindings()
 
     async def on_text_field_taken(self, event: Any) -> None:
@@ -245,12 +236,9 @@ class ReviewScreen(FtuiScreen[Path | None]):
         await self._close_editor()
 
     async def action_note(self) -> None:
-        if self._moving:
-            return
-        field = Field("Note (Enter keeps the row with it)", id="note")
-        await self.query_one("#editor").mount(field)
-        field.query_one(Input).focus()
-        self.refresh_bindings()
+        if not self._moving:
+            await self._editor.open_note()
+            self.refresh_bindings()
 
     async def on_field_confirmed(self, event: Field.Confirmed) -> None:
         await self._close_editor()
@@ -259,7 +247,7 @@ class ReviewScreen(FtuiScreen[Path | None]):
         self._decide(Decision(EDIT if edited else KEEP, edited, event.value.strip()))
 
     async def _close_editor(self) -> None:
-        await self.query_one("#editor").remove_children()
+        await self._editor.close()
         self.query_one("#row").focus()
         self.refresh_bindings()
 
@@ -283,7 +271,9 @@ class ReviewScreen(FtuiScreen[Path | None]):
 
     @work(exclusive=True, group="leave")
     async def action_write(self) -> None:
-        if self._walk is not None and not self._counting:
+        if self._counting:
+            self.say("What was decided before is still being counted: a moment.")
+        elif self._walk is not None:
             await self._ask_and_write([NOT_NOW])
 
     @work(exclusive=True, group="leave")

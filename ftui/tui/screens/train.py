@@ -16,17 +16,15 @@ from ftui.services.run_requests import request
 from ftui.services.runs import Run
 from ftui.tui import run_words
 from ftui.tui.ask import ask
-from ftui.tui.run_feed import RunFeed
+from ftui.tui.run_feed import SLICE_SECONDS, RunFeed, whole_view
 from ftui.tui.run_view import SMOOTHINGS, RunView
 from ftui.tui.screens.base import FtuiScreen
 from ftui.tui.screens.confirm import leave_dialog, stop_dialog
 from ftui.tui.screens.train_panes import fill_pane, make_panes
 from ftui.tui.widgets.lines import Lines
-from ftui.tui.widgets.pane import LOG, LOSS, TITLES, Pane, Panes
+from ftui.tui.widgets.pane import ALERTS, LOG, LOSS, SAMPLES, TITLES, Pane, Panes, tab_row
 
 TICK_SECONDS = 0.5
-SLICE_SECONDS = 0.03
-"""Reading a long run goes on in slices of this, so that a key press is answered between two of them."""
 _LINGER_SECONDS = 1.5
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")
 """Statuses of runs that can go on from their last checkpoint."""
@@ -142,7 +140,7 @@ class TrainScreen(FtuiScreen[str]):
 
     def _ring(self) -> None:
         """Ring the bell, where that was asked for, at a new alert and at the end; never for what was there before."""
-        news = (sum(alert.level != "info" for alert in self.feed.view.alerts), self.feed.live)
+        news = (run_words.worth_a_look(self.feed.view.alerts), self.feed.live)
         if self.rings and self._news not in (None, news):
             self.app.bell()
         self._news = news
@@ -162,7 +160,10 @@ class TrainScreen(FtuiScreen[str]):
                 for number in shown:
                     if (panes_too and (all_panes or number == LOSS)) or number == LOG:
                         fill_pane(self._panes.pane(number), self.feed, glyphs, self.overlays)
-            self._tabs.set_rows([self._tab_row(shown)])
+            focused = self._focused_pane()
+            counts = {ALERTS: run_words.worth_a_look(self.feed.view.alerts), SAMPLES: len(self.feed.view.samples)}
+            width = self._tabs.content_size.width
+            self._tabs.set_rows([tab_row(shown, focused.number if focused else 0, counts, width)])
 
     def _notes(self) -> str:
         notes = []
@@ -171,20 +172,6 @@ class TrainScreen(FtuiScreen[str]):
         if self.frozen:
             notes.append("FROZEN (space goes on)")
         return "  ".join(notes)
-
-    def _tab_row(self, shown: list[int]) -> tuple[tuple[str, str], ...]:
-        counts = {7: sum(alert.level != "info" for alert in self.feed.view.alerts), 8: len(self.feed.view.samples)}
-        focused = self._focused_pane()
-        row: list[tuple[str, str]] = []
-        for number, title in enumerate(TITLES, start=1):
-            look = "accent" if focused and focused.number == number else "text" if number in shown else "dim"
-            row += [(str(number), look), (f" {title}", look)]
-            if counts.get(number):
-                row.append((f" {counts[number]}", "warn" if number == 7 else look))
-            row.append(("  ", "text"))
-        if sum(len(text) for text, _ in row) - 2 > self._tabs.content_size.width:
-            row = [(" ", look) if text == "  " else (text, look) for text, look in row]
-        return tuple(row)
 
     # -- what the keys do
 
@@ -300,15 +287,10 @@ class TrainScreen(FtuiScreen[str]):
 
     @work
     async def action_export(self) -> None:
-        from ftui.tui.screens.train_export import export_pane
+        from ftui.tui.screens.train_export import export_in_words
 
-        pane = self._focused_pane() or self._panes.pane(LOSS)
-        try:
-            paths = export_pane(pane, self.feed.run.name)
-        except OSError as error:
-            self.say(f"Not written: {error.filename}: {error.strerror}", severity="error")
-            return
-        self.say("Written: " + ", ".join(str(path) for path in paths))
+        words, severity = export_in_words(self._focused_pane() or self._panes.pane(LOSS), self.feed.run.name)
+        self.say(words, severity=severity)
 
     @work
     async def action_overlay(self) -> None:
@@ -318,9 +300,7 @@ class TrainScreen(FtuiScreen[str]):
         path = await self.app.push_screen_wait(PickRunDialog(taken))
         if path is None:
             return
-        other = RunFeed(Run(path))
-        while other.drain(SLICE_SECONDS):
-            await asyncio.sleep(0.002)
-        other.view.smooth(self.feed.view.smoothing)
-        self.overlays.append((path.name, other.view))
+        view = await whole_view(Run(path))
+        view.smooth(self.feed.view.smoothing)
+        self.overlays.append((path.name, view))
         self._paint_all()

@@ -19,6 +19,15 @@ def pane_text(pane: Pane) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def export_in_words(pane: Pane, run_name: str) -> tuple[str, str]:
+    """Write the pane's content; what to say about it, and how grave that is."""
+    try:
+        paths = export_pane(pane, run_name)
+    except OSError as error:
+        return f"Not written: {error.filename}: {error.strerror}", "error"
+    return "Written: " + ", ".join(str(path) for path in paths), "information"
+
+
 def export_pane(pane: Pane, run_name: str) -> list[Path]:
     """Write the pane's content; gives the files. Raises OSError."""
     title = TITLES[pane.number - 1].lower()

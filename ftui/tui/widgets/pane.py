@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
+
+from ftui.tui.widgets.lines import Row
 
 LOSS, RATE, NORM, SPEED, MEMORY, FIGURES, ALERTS, SAMPLES, LOG = range(1, 10)
 TITLES = ("Loss", "Rate", "Norm", "Speed", "Memory", "Facts", "Alerts", "Samples", "Log")
@@ -110,6 +112,23 @@ class Pane(Widget):
     def body(self) -> Widget:
         """The widget that takes the focus."""
         return next((w for w in self.walk_children(Widget) if w.can_focus), self._body[0])
+
+
+def tab_row(shown: Collection[int], focused: int, counts: Mapping[int, int], width: int) -> Row:
+    """The names of all panes in one row of so many cells: those that are shown, and the one with the focus, stand out.
+
+    counts: pane -> how many things are in it, where that is worth a figure.
+    """
+    row: list[tuple[str, str]] = []
+    for number, title in enumerate(TITLES, start=1):
+        look = "accent" if number == focused else "text" if number in shown else "dim"
+        row += [(str(number), look), (f" {title}", look)]
+        if counts.get(number):
+            row.append((f" {counts[number]}", "warn" if number == ALERTS else look))
+        row.append(("  ", "text"))
+    if sum(len(text) for text, _ in row) - 2 > width:
+        row = [(" ", look) if text == "  " else (text, look) for text, look in row]
+    return tuple(row)
 
 
 class Panes(Widget):
