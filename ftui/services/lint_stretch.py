@@ -119,9 +119,11 @@ def check_rows(checker: Checker, made: Checked, near: bool, records: Sequence[Re
             lines.add(row, line)
     if near:
         sketches = made.sketches
+        if sketches.count == records[0][0] and records[-1][0] - records[0][0] == len(records) - 1:
+            sketches.extend_with(texts)
+            return
         for (row, _, _), text in zip(records, texts, strict=True):
-            if sketches.count < row:
-                sketches.pad_to(row)
+            sketches.pad_to(row)
             sketches.add(text)
 
 

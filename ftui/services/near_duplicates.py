@@ -10,7 +10,7 @@ Kept per text: 64 bytes.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,13 @@ class Sketches:
         waiting = self._waiting
         waiting.append(_pieces(text))
         if len(waiting) >= _BATCH_TEXTS:
+            self.flush()
+
+    def extend_with(self, texts: Sequence[str]) -> None:
+        """Add the next texts."""
+        self.count += len(texts)
+        self._waiting += map(_pieces, texts)
+        if len(self._waiting) >= _BATCH_TEXTS:
             self.flush()
 
     def pad_to(self, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from ftui.core.lint.model import Row
@@ -19,6 +19,17 @@ def digest(text: str, size: int = 8) -> bytes:
     except UnicodeEncodeError:
         data = text.encode("utf-8", "surrogatepass")
     return blake2b(data, digest_size=size).digest()
+
+
+def digests(texts: Iterable[str]) -> list[bytes]:
+    """`digest` of each text; a hasher is copied sooner than made."""
+    hasher = blake2b(digest_size=8).copy
+    made = []
+    for text in texts:
+        hashed = hasher()
+        hashed.update(text.encode("utf-8", "surrogatepass"))
+        made.append(hashed.digest())
+    return made
 
 
 def hash64(text: str) -> int:

@@ -24,6 +24,7 @@ PLAIN_CHAT = Format("chat", "chat", (("messages", "messages"),))
 MAX_MESSAGES = 64
 _PLACES = tuple(f"/messages/{index}/content" for index in range(MAX_MESSAGES))
 _ROLES = ("system", "user", "assistant")
+_LABELS = re.compile(rb"[A-Z]:|##")
 Check = Callable[[Row, Reporter, Any, Context], None]
 
 
@@ -33,22 +34,15 @@ class Shape:
 
     start: index of the first answer, the number of messages where there is none. answers: index of each answer with
     those of the prompts before it: the user messages that stand together last. asked: indices of all user messages.
+    one_answer: the first answer is the last message. system_first: a system message stands before others.
     """
 
     roles: tuple[str, ...]
     start: int
     answers: tuple[tuple[int, tuple[int, ...]], ...]
     asked: tuple[int, ...]
-
-    @property
-    def one_answer(self) -> bool:
-        """The first answer is the last message."""
-        return self.start == len(self.roles) - 1
-
-    @property
-    def system_first(self) -> bool:
-        """A system message stands before others."""
-        return len(self.roles) > 1 and self.roles[0] == "system"
+    one_answer: bool
+    system_first: bool
 
 
 _SHAPES: dict[tuple[str, ...], Shape] = {}
@@ -67,7 +61,9 @@ def _shape(roles: tuple[Any, ...]) -> Shape | None:
         elif role == "assistant":
             answers.append((place, prompt))
     start = answers[0][0] if answers else len(roles)
-    shape = Shape(roles, start, tuple(answers), tuple(place for place, role in enumerate(roles) if role == "user"))
+    asked = tuple(place for place, role in enumerate(roles) if role == "user")
+    one_answer, system_first = start == len(roles) - 1, len(roles) > 1 and roles[0] == "system"
+    shape = Shape(roles, start, tuple(answers), asked, one_answer, system_first)
     if len(_SHAPES) < _MAX_SHAPES:
         _SHAPES[roles] = shape
     return shape
@@ -109,6 +105,9 @@ class PlainRun:
         """Rows with a sign that ordinary prose has not."""
         self.untidy: list[int] = []
         """Rows with a text that is empty, or begins or ends with white space."""
+        self.labelled: list[int] = []
+        """Rows with a capital before a colon, or ##: the names of speakers and the headings of templates are among
+        them."""
         self._all_marks = b""
         self._ends: list[int] = []
         self._rows: dict[int, Row] = {}
@@ -134,6 +133,7 @@ class PlainRun:
         self.marks = self._all_marks.split(b"\0")
         self.signs = self.marks_without(ORDINARY)
         self.signed = [place for place, signs in enumerate(self.signs) if signs]
+        self.labelled = self.with_marks(_LABELS)
         texts = list(chain.from_iterable(self.texts))
         if not all(texts) or texts != list(map(str.strip, texts)):
             self.untidy = [place for place, texts in enumerate(self.texts) if not _tidy(texts)]

@@ -7,7 +7,6 @@ Only hashes are kept of a row, 44 bytes in all. Near duplicates (DUP702, DUP706)
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from ftui.core.lint.about_dup import RULES
@@ -17,6 +16,7 @@ from ftui.core.lint.dup_keys import (
     content_key_of,
     content_of,
     digest,
+    digests,
     hash64,
     near_text,
     prompt_text,
@@ -74,8 +74,7 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
     totals.contents += content_key_of(row, prompt_digest, answer_digest)
     totals.prompt_digests += prompt_digest if prompt else NO_DIGEST
     totals.answer_digests += answer_digest if answer else NO_DIGEST
-    free = len(answer) > LONG_ANSWER_CHARACTERS and not answer.startswith(STRUCTURE)
-    sizes.append(2 * min(len(row.joined), 0x7FFFFFFF) + free)
+    sizes.append(_size(row.joined, answer))
     if start == len(turns):
         totals.prompt_only += 1
     if row.rejected:
@@ -93,40 +92,41 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
 
 def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
     pad(totals, run.first - totals.rows)
-    hasher = blake2b(digest_size=8).copy  # a copy is made sooner than a new one
-    contents, prompts, answers = [], [], []
-    several = []
-    for place, (shape, texts, joined) in enumerate(zip(run.shapes, run.texts, run.joined, strict=True)):
-        start = shape.start
-        prompt = texts[0] if start == 1 else "\n".join(texts[:start])
-        answer = texts[start] if start < len(texts) else ""
-        hashed = hasher()
-        hashed.update(prompt.encode("utf-8", "surrogatepass"))
-        prompt_digest = hashed.digest()
-        hashed = hasher()
-        hashed.update(answer.encode("utf-8", "surrogatepass"))
-        answer_digest = hashed.digest()
-        if start == len(texts) - 1:
-            contents.append(content_of(prompt_digest, answer_digest, start, shape.roles[0]))
-        else:
-            contents.append(digest(with_roles(joined, shape.roles, texts), 16))
-            if start < len(texts):
-                several.append(place)
+    prompts = [texts[0] if shape.start == 1 else "\n".join(texts[: shape.start])
+               for shape, texts in zip(run.shapes, run.texts, strict=True)]  # fmt: skip
+    answers = [texts[shape.start] if shape.start < len(texts) else ""
+               for shape, texts in zip(run.shapes, run.texts, strict=True)]  # fmt: skip
+    prompt_digests, answer_digests = digests(prompts), digests(answers)
+    contents = [
+        content_of(prompt, answer, shape.start, shape.roles[0])
+        if shape.one_answer
+        else digest(with_roles(joined, shape.roles, texts), 16)
+        for shape, texts, joined, prompt, answer
+        in zip(run.shapes, run.texts, run.joined, prompt_digests, answer_digests, strict=True)
+    ]  # fmt: skip
+    totals.contents += b"".join(contents)
+    totals.prompt_digests += b"".join([d if text else NO_DIGEST
+                                       for d, text in zip(prompt_digests, prompts, strict=True)])  # fmt: skip
+    totals.answer_digests += b"".join([d if text else NO_DIGEST
+                                       for d, text in zip(answer_digests, answers, strict=True)])  # fmt: skip
+    totals.id_digests += NO_DIGEST * len(run)
+    totals.sizes.extend([_size(joined, answer) for joined, answer in zip(run.joined, answers, strict=True)])
+    for place, (shape, texts) in enumerate(zip(run.shapes, run.texts, strict=True)):
+        if not shape.one_answer:
+            if shape.start < len(texts):
+                row = run.first + place
+                _grow(row, _exchange(totals, row), shape.roles, texts, shape.start, totals)
             else:
                 totals.prompt_only += 1
-        prompts.append(prompt_digest if prompt else NO_DIGEST)
-        answers.append(answer_digest if answer else NO_DIGEST)
-        free = len(answer) > LONG_ANSWER_CHARACTERS and not answer.startswith(STRUCTURE)
-        totals.sizes.append(2 * min(len(joined), 0x7FFFFFFF) + free)
         if not totals.affixes_vary:
-            _affix(prompt[len(texts[0]) + 1 :] if shape.system_first else prompt, answer, totals)
-    totals.contents += b"".join(contents)
-    totals.prompt_digests += b"".join(prompts)
-    totals.answer_digests += b"".join(answers)
-    totals.id_digests += NO_DIGEST * len(run)
-    for place in several:
-        row, shape = run.first + place, run.shapes[place]
-        _grow(row, _exchange(totals, row), shape.roles, run.texts[place], shape.start, totals)
+            prompt = prompts[place]
+            _affix(prompt[len(texts[0]) + 1 :] if shape.system_first else prompt, answers[place], totals)
+
+
+def _size(joined: str, answer: str) -> int:
+    """An entry of `Totals.sizes`."""
+    free = len(answer) > LONG_ANSWER_CHARACTERS and not answer.startswith(STRUCTURE)
+    return 2 * min(len(joined), 0x7FFFFFFF) + free
 
 
 def _affix(asked: str, answer: str, totals: Totals) -> None:

@@ -74,7 +74,7 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
 
 def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
     faulty = {shape for shape in set(run.shapes) if _structure(shape.roles, "chat")}
-    loud = {*run.untidy, *run.with_marks(_SPEAKER_MARKS)}
+    loud = {*run.untidy, *run.labelled}
     if faulty:
         loud.update(place for place, shape in enumerate(run.shapes) if shape in faulty)
     run.look_closer(loud, check, report, totals, context)

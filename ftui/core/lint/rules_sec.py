@@ -63,8 +63,10 @@ _BEHIND_COLON = re.compile(rb":[\"'!A-Z]{0,42}\d")
 _ALL_BUT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _CAPITALS = re.compile(rb"[A-Z]{5}|\|[A-Z]{3}")
 _ALL_BUT_DIGITS_AND_NUL = _ALL_BUT_DIGITS.replace(b"\0", b"")
-_UNSIGNED = re.compile(b"|".join((_LONG_RUN.pattern, _BEHIND_COLON.pattern)))
-_ADDRESSES = re.compile(rb"168\.|10\.|172\.")
+_UNSIGNED = re.compile(
+    b"|".join((_FIVE_CAPITALS.pattern, _LONG_RUN.pattern, _BEHIND_COLON.pattern, rb"(?:168|10|172)\."))
+)
+"""What is in the marks of a row without signs of which a rule has something to say, but for a few digits."""
 _MAX_RARE = 20_000
 _SAMPLE = 1000
 
@@ -118,7 +120,7 @@ def check(row: Row, report: Reporter, totals: Totals, context: Context) -> None:
 
 
 def check_plain(run: PlainRun, report: Reporter, totals: Totals, context: Context) -> None:
-    loud = {*run.signed, *run.with_marks(_UNSIGNED), *run.with_marks(_ADDRESSES), *run.with_marks(_FIVE_CAPITALS)}
+    loud = {*run.signed, *run.with_marks(_UNSIGNED)}
     for place, digits in enumerate(run.marks_without(_ALL_BUT_DIGITS_AND_NUL)):
         if len(digits) >= 8:
             loud.add(place)

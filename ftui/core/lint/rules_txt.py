@@ -77,7 +77,7 @@ def check(row: Row, report: Reporter, totals: None, context: Context) -> None:
 
 
 def check_plain(run: PlainRun, report: Reporter, totals: None, context: Context) -> None:
-    loud = [*run.signed, *run.untidy, *run.with_marks(_LABEL_MARKS), *run.with_marks(_TWO_LINE_ENDS)]
+    loud = [*run.signed, *run.untidy, *run.labelled, *run.with_marks(_TWO_LINE_ENDS)]
     run.look_closer(loud, check, report, totals, context)
 
 
