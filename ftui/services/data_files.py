@@ -153,6 +153,15 @@ def _newlines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
+def stamp(path: Path | str) -> tuple[int, int] | None:
+    """What changes when a file is written to: its size and the time of the last write; None where it cannot be seen."""
+    try:
+        seen = Path(path).stat()
+    except OSError:
+        return None
+    return seen.st_size, seen.st_mtime_ns
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size

@@ -165,6 +165,24 @@ async def test_enter_waits_for_the_list_of_what_was_typed(rows: Path, monkeypatc
         assert app.wizard.state.data_file == str(rows.with_name("wanted.jsonl"))
 
 
+async def test_a_path_that_was_typed_in_full_is_chosen_as_it_stands(rows: Path) -> None:
+    odd = rows.with_name("rows.txt")
+    odd.write_text(rows.read_text())
+    (rows.parent / "bare").mkdir()
+    app = welcome_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "data")
+        path = app.screen.query_one("#path", Input)
+        path.value = f"{rows.parent}/bare/"
+        await until(pilot, lambda: "No data in this folder" in shown_text(app))
+        path.value = str(odd)
+        await until(pilot, lambda: "Enter checks it all the same" in shown_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "12 warnings" in shown_text(app))
+        await until(pilot, lambda: app.focused is app.screen.query_one("#findings"))
+        assert app.wizard.state.data_file == str(odd)
+
+
 # -- the check of a file
 
 
@@ -255,3 +273,46 @@ async def test_going_on_waits_for_the_check_unless_it_is_said_twice(rows: Path, 
         await until(pilot, lambda: "Checking old.jsonl" in shown_text(app))
         await pilot.press("ctrl+n", "ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, ModelScreen))
+
+
+async def test_a_file_that_changes_while_it_is_read_is_said_to_have(rows: Path, slow_check: dict[str, Any]) -> None:
+    words = "it was written to while it was read; ^r checks it again"
+    app = welcome_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "data", data_file=str(rows))
+        await until(pilot, lambda: "Checking old.jsonl" in shown_text(app))
+        await pilot.pause(0.1)
+        rows.write_text(rows.read_text() * 2)
+        slow_check["records"].put_nowait(CLEAN)
+        await until(pilot, lambda: "nothing to object to" in shown_text(app))
+        assert words in shown_text(app)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Checking old.jsonl" in shown_text(app))
+        slow_check["records"].put_nowait(CLEAN)
+        await until(pilot, lambda: "nothing to object to" in shown_text(app))
+        assert words not in shown_text(app)
+
+
+async def test_writing_the_fixes_says_so_as_long_as_it_takes(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = asyncio.Event()
+
+    async def ask(*arguments: str, **options: Any) -> Any:
+        if arguments[0] != "lint":
+            return await fake_ask(*arguments, **options)
+        await go.wait()
+        raise FtuiError("No room", "the disk is full")
+
+    answer_with(monkeypatch, ask)
+    app = welcome_app()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, "data", data_file=str(rows))
+        await until(pilot, lambda: "12 warnings" in shown_text(app))
+        await settle(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: "kinds of fixes?" in shown_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: "Writing old.fixed.jsonl ..." in shown_text(app))
+        await until(pilot, lambda: "old.fixed.jsonl ... 1." in shown_text(app))
+        go.set()
+        await until(pilot, lambda: "the disk is full" in last_notice(app))
+        assert "12 warnings" in shown_text(app) and "Writing" not in shown_text(app)

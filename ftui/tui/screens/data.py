@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList
 
 from ftui.core.text import clip, safe
 from ftui.errors import FtuiError
-from ftui.services.data_files import candidates, glance, short
+from ftui.services.data_files import candidates, glance, short, stamp
 from ftui.services.drafts import remember_file
 from ftui.tui import data_words
 from ftui.tui.ask import ask, listen
@@ -123,7 +123,7 @@ class DataScreen(StageScreen):
         if self.state.model_path:
             options += ["--model", self.state.model_path]
         report: Any = None
-        began = self.ftui.monotonic()
+        began, before = self.ftui.monotonic(), stamp(path)
         try:
             async with aclosing(listen(path, *options, module="ftui.services.data_check")) as said:
                 async for record in said:
@@ -134,10 +134,13 @@ class DataScreen(StageScreen):
         except FtuiError as error:
             self._failed(error)
             return
-        self._checked(path, report if isinstance(report, Mapping) else {})
+        self._checked(path, report if isinstance(report, Mapping) else {}, changed=stamp(path) != before)
 
-    def _checked(self, path: str, report: Mapping[str, Any]) -> None:
-        """Take what the check said, show it, and go on where that was asked for."""
+    def _checked(self, path: str, report: Mapping[str, Any], *, changed: bool) -> None:
+        """Take what the check said, show it, and go on where that was asked for.
+
+        changed: whether the file became another one meanwhile.
+        """
         self._report, self._checking = report, False
         groups = data_words.groups_of(report)
         rows = report.get("rows")
@@ -147,12 +150,12 @@ class DataScreen(StageScreen):
         remember_file(Path(path), data_words.counts_in_words(self.state.data_findings) or "nothing to object to")
         self._show_report(True)
         self._shown.show(groups, self.state.data_rows)
-        self._say_found(groups)
+        self.say_found(changed=changed)
         if not self._types_another():
             self._shown.focus_list()
         self.keep_soon()
-        if self._go_on:
-            self._go_on = False
+        going_on, self._go_on = self._go_on, False
+        if going_on and not changed:
             self.action_next()
 
     def _types_another(self) -> bool:
@@ -187,11 +190,20 @@ class DataScreen(StageScreen):
         self._shown.display = shown
         self.set_class(not shown, "-choosing")
 
+    def say_working(self, words: str) -> None:
+        """Say in the place of what was found what takes its time now."""
+        self._say_headline(((words, "accent"),))
+
     def _say_headline(self, *rows: Row) -> None:
         self.query_one("#headline", Lines).set_rows(rows)
 
-    def _say_found(self, groups: list[Group]) -> None:
-        rows = [data_words.headline(self._report, groups)]
+    def say_found(self, *, changed: bool = False) -> None:
+        """Say what the check found. changed: whether the file became another one meanwhile."""
+        rows = [data_words.headline(self._report, self._shown.groups)]
+        if changed:
+            rows.append(
+                ((f"{self.ftui.glyphs.warning} it was written to while it was read; ^r checks it again", "warn"),)
+            )
         if (cost := data_words.cost_row(self._report)) is not None:
             rows.append(cost)
         if self.state.data_original:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftui.core.text import clip, plural, safe
+from ftui.core.text import clip, duration, plural, safe
 from ftui.errors import FtuiError
 from ftui.services.data_check import fixed_file
 from ftui.tui.ask import ask
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ftui.tui.screens.data import DataScreen
 
 _MOST_NAMED = 6
+_SAY_SECONDS = 0.5
 
 
 async def settled(screen: DataScreen, chosen: Sequence[Group], groups: Sequence[Group]) -> bool:
@@ -52,7 +53,14 @@ async def write(screen: DataScreen, chosen: Sequence[Group], *, go_on: bool) -> 
         options.append("--unsafe-fixes")
     if screen.state.model_path:
         options += ["--model", screen.state.model_path]
-    screen.say(f"Writing {clip(made.name, 60)} ...")
+    began = screen.ftui.monotonic()
+
+    def say_writing() -> None:
+        seconds = screen.ftui.monotonic() - began
+        screen.say_working(f"Writing {clip(made.name, 50)} ... {duration(seconds) if seconds > 1 else ''}")
+
+    say_writing()
+    ticking = screen.set_interval(_SAY_SECONDS, say_writing)
     try:
         answer = await ask("lint", source, "--fix", *options)
         fixes = answer.get("fixes") if isinstance(answer, dict) else None
@@ -60,6 +68,10 @@ async def write(screen: DataScreen, chosen: Sequence[Group], *, go_on: bool) -> 
     except FtuiError as error:
         screen.say(f"Nothing was written. {error} {error.hint}".strip(), severity="error")
         return
+    finally:
+        ticking.stop()
+        if screen.is_attached:
+            screen.say_found()
     if not made.is_file():
         screen.say("Nothing was left to fix.", severity="warning")
         return

@@ -145,9 +145,7 @@ class FilePicker(Vertical):
             self._enter_waits = False
             self._take_highlighted(now.strip())
         elif not event.offers:
-            self._say(
-                "Nothing fits. A glob (data/*.jsonl) may be typed." if event.typed else "No data here: type a path."
-            )
+            self._say(_without_offers(event.typed.strip()))
 
     def _list_offers(self, highlighted: int | None) -> None:
         choices = self.query_one(OptionList)
@@ -209,6 +207,7 @@ class FilePicker(Vertical):
         if typed and typed == safe(self._shown):
             self.post_message(self.Picked(self._chosen))
         elif typed and (Path(typed).expanduser().is_file() or set(typed) & set("*?[")):
+            self._chosen = self._shown = typed
             self.post_message(self.Picked(typed))
         elif event.value == self._listed_for:
             self._take_highlighted(typed)
@@ -240,6 +239,15 @@ class FilePicker(Vertical):
 
     def _say(self, words: str) -> None:
         self.query_one(".glance", Plain).update(clip(words, 200))
+
+
+def _without_offers(typed: str) -> str:
+    if not typed:
+        return "No data here: type a path."
+    path = Path(typed).expanduser()
+    if path.is_file():
+        return "a file, though not by its name: Enter checks it all the same"
+    return "No data in this folder." if path.is_dir() else "Nothing fits. A glob (data/*.jsonl) may be typed."
 
 
 def _line(offer: Offer, width: int) -> Content:
