@@ -138,15 +138,18 @@ class Walk:
         self.write("\nStage 4 of 5, plan. Every value has its reason.")
         from ftui.services.drafts import drafts_folder
         from ftui.services.paths import make_private
+        from ftui.tui.plan_general import general_rows
 
         path = make_private(drafts_folder()) / "plan.yaml"
         changes: list[str] = []
+        general = general_rows(self.state)
         while True:
             sets = [part for change in changes for part in ("--set", change)]
             path.unlink(missing_ok=True)
             made = self.command(
-                "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file, *sets, "--out", str(path)
-            )
+                "plan", "new", "--model", self.state.model_id, "--data", self.state.data_file,
+                *(["--replay", general] if general else []), *sets, "--out", str(path),
+            )  # fmt: skip
             if made == EXIT_OK:
                 self.command("plan", "show", str(path))
                 change = self.line("Enter starts it; field=value changes one", "")
@@ -186,8 +189,10 @@ class Walk:
 
     def wants(self, question: str, *, usual: bool) -> bool:
         """Yes or no."""
-        said = self.line(f"{question} y or n", "y" if usual else "n").lower()
-        return said.startswith("y")
+        said = ""
+        while said[:1] not in ("y", "n"):
+            said = self.line(f"{question} y or n", "y" if usual else "n").lower()
+        return said[:1] == "y"
 
     def command(self, *arguments: str) -> int:
         """Run `ftui ARGUMENTS` here, and say so."""

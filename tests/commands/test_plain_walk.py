@@ -61,6 +61,22 @@ def test_the_whole_walk_ends_in_a_started_run_that_keeps_the_answers() -> None:
     assert "$ ftui lint " in terminal.text and "Stage 5 of 5" in terminal.text
 
 
+def test_another_word_than_yes_or_no_is_asked_again() -> None:
+    terminal = Terminal("3", "n", "rows.jsonl", "what?", "y", "q")
+    terminal.run()
+    assert terminal.text.count("Shall I ask some questions?") == 2 and terminal.text.count("Go on with this file?") == 2
+
+
+def test_general_rows_beside_the_rows_are_mixed_in(tmp_path: Path) -> None:
+    row = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+    for name in ("mine.jsonl", "general.jsonl"):
+        (tmp_path / name).write_text(row)
+    terminal = Terminal("n", str(tmp_path / "mine.jsonl"), "y", "1", "q")
+    terminal.run()
+    [new] = [command for command in terminal.commands if command[:2] == ("plan", "new")]
+    assert new[new.index("--replay") + 1] == str(tmp_path / "general.jsonl")
+
+
 def test_the_end_of_input_keeps_everything_and_the_next_walk_goes_on_with_it() -> None:
     first = Terminal("n", "rows.jsonl", "y")
     assert first.run() == 0 and "Kept. Go on with: ftui --plain" in first.text
