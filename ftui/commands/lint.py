@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ftui.services.lint_targets import Target
 
 FORMATS = ("full", "concise", "grouped", "json", "jsonl", "sarif", "github", "junit")
+FOR_PEOPLE = (None, "full", "concise", "grouped")
 TASKS = ("sft", "dpo", "kto", "orpo", "reward", "grpo", "rloo", "text")
 TARGETS = ("ftui", "openai", "together", "mistral")
 LEVELS = ("error", "warning", "info", "never")
@@ -242,7 +243,8 @@ def _fix(
     if args.output is not None and len({target.data.path for target in found}) > 1:
         raise FtuiError("--output is for one file or folder", f"{len(found)} were given", "Fix them one at a time.")
     if args.diff:
-        lint_fixing.show_diff(found, reports, options, unsafe=args.unsafe_fixes)
+        out = sys.stdout if args.format in FOR_PEOPLE else sys.stderr  # a document on stdout stays one document
+        lint_fixing.show_diff(found, reports, options, unsafe=args.unsafe_fixes, out=out)
         return []
     return lint_fixing.write_fixes(found, reports, options, unsafe=args.unsafe_fixes, output=args.output)
 
@@ -250,7 +252,7 @@ def _fix(
 def _print(args: argparse.Namespace, reports: Sequence[FileReport], fixes: Sequence[dict[str, Any]]) -> None:
     from ftui.services import lint_machine, lint_text
 
-    if args.diff and args.format in (None, "full", "grouped", "concise"):
+    if args.diff and args.format in FOR_PEOPLE:
         return
     machine = {"jsonl": lint_machine.json_lines, "sarif": lint_machine.sarif, "github": lint_machine.github,
                "junit": lint_machine.junit}  # fmt: skip

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ftui.core.lint.changes import both_sides, differences
 from ftui.core.text import clip, plural, safe
@@ -160,7 +160,9 @@ def described(report: FileReport, done: Fixed) -> Iterator[str]:
     yield f"  {safe(report.path)} is as it was."
 
 
-def show_diff(found: Sequence[Target], reports: Sequence[FileReport], options: LintOptions, *, unsafe: bool) -> None:
+def show_diff(
+    found: Sequence[Target], reports: Sequence[FileReport], options: LintOptions, *, unsafe: bool, out: IO[str]
+) -> None:
     """Print what fixing would change, row by row; nothing is written."""
     for target, report in zip(found, reports, strict=True):
         if not report.readable:
@@ -172,8 +174,9 @@ def show_diff(found: Sequence[Target], reports: Sequence[FileReport], options: L
             changed += change.after is not None
             dropped += change.after is None
             for line in diff_lines(change):
-                print(line)
-        print(f"{safe(report.path)}: would change {plural(changed, 'row')} and drop {plural(dropped, 'row')}.")
+                print(line, file=out)
+        rows = f"would change {plural(changed, 'row')} and drop {plural(dropped, 'row')}"
+        print(f"{safe(report.path)}: {rows}.", file=out)
 
 
 def diff_lines(change: Change) -> Iterator[str]:

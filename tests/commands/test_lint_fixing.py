@@ -145,6 +145,9 @@ def test_diff_shows_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     assert "row 12 (line 13): DUP701" in out
     assert "MSG401" in out and "- User" in out and "+ user" in out
     assert "would change 1 row and drop 1 row" in out
+    assert main(["lint", "--no-config", "--exit-zero", str(path), "--diff", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["schema_version"] and "row 12 (line 13): DUP701" in said.err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl"]
 
 
