@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftui.core.formats import Format
 from ftui.core.lint.engine import Checker
@@ -20,6 +20,9 @@ from ftui.services.dataset import read_stretch
 from ftui.services.dataset_lines import Record, Tally
 from ftui.services.dataset_sniff import Source
 from ftui.services.near_duplicates import Sketches
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
 
 STRETCH_BYTES = 4 << 20
 BATCH_ROWS = 256
@@ -95,6 +98,8 @@ def check_stretch(how: How, source: Source, start: int, end: int, last: bool) ->
     checker = how.checker()
     made = Checked()
     for records in batches(read_stretch(source, start, end, last, checker.report, made.tally)):
+        if _given_up is not None and _given_up.is_set():
+            break  # nobody waits for the rest
         check_rows(checker, made, how.near, records)
     checker.flush()
     made.sketches.pad_to(made.tally.records if how.near else 0)
@@ -151,9 +156,10 @@ def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, C
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 
-    method = "fork" if _has_one_thread() else "spawn"
+    processes = get_context("fork" if _has_one_thread() else "spawn")
     bare = replace(how, context=replace(how.context, tokenizer=None))
-    with ProcessPoolExecutor(workers, mp_context=get_context(method), initializer=_quiet) as pool:
+    given_up = processes.Event()
+    with ProcessPoolExecutor(workers, processes, initializer=_begin, initargs=(given_up,)) as pool:
         waiting: list[tuple[int, Future[Checked]]] = []
         try:
             for start, end, last in stretches(source):
@@ -165,6 +171,7 @@ def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, C
                 size, future = waiting.pop(0)
                 yield size, future.result()
         finally:
+            given_up.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -177,10 +184,16 @@ def _has_one_thread() -> bool:
         return False  # no Linux
 
 
-def _quiet() -> None:
+_given_up: Event | None = None
+"""In a worker: set when the parent has been interrupted."""
+
+
+def _begin(given_up: Event) -> None:
     """In a worker: the terminal's Ctrl-C is the parent's to handle, and rows make no reference cycles."""
     import signal
 
+    global _given_up
+    _given_up = given_up
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     gc.freeze()

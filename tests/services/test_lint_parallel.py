@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -115,3 +116,30 @@ def test_processes_start_after_a_library_has_threads_of_its_own(tmp_path: Path) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["300", "300", "1200", "0"]
+
+
+class GivenUp(Exception):
+    """Stands for Ctrl-C: raised where the linter says how far it is."""
+
+
+def test_what_is_interrupted_leaves_no_process_and_checks_nothing_more(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint_stretch, "STRETCH_BYTES", 40_000)
+    monkeypatch.setattr(lint_module, "PARALLEL_BYTES", 1)
+    [target] = targets([str(dirty)], None, LintOptions())
+
+    def interrupt(progress: Progress) -> None:
+        raise GivenUp
+
+    with pytest.raises(GivenUp):
+        lint(target, LintOptions(workers=2), interrupt)
+    assert multiprocessing.active_children() == []
+
+    how = lint_module._how(target, LintOptions(), None)
+    source = Source(dirty, "jsonl", size_bytes=dirty.stat().st_size)
+    assert lint_stretch.check_stretch(how, source, 0, source.size_bytes, True).formats["chat"] > 2000
+    given_up = multiprocessing.Event()
+    given_up.set()
+    monkeypatch.setattr(lint_stretch, "_given_up", given_up)
+    assert lint_stretch.check_stretch(how, source, 0, source.size_bytes, True).formats == {}
