@@ -198,9 +198,11 @@ def _dry_run(found: FoundModel, answer: FitAnswer, extra: dict[str, Any]) -> Fit
 
     print("Taking the training step on tensors without contents ...", file=sys.stderr)
     result = run_worker("dry_run", found.config, answer.request, answer.target.gpu.compute_capability)
-    closed = answer.memory.allocated_bytes
-    extra["dry_run"] = {**result, "closed_form_bytes": closed, "difference": closed / result["allocated_bytes"] - 1}
-    return with_dry_run(answer, result)
+    closed, better = answer.memory.allocated_bytes, with_dry_run(answer, result)
+    booked = better.memory.allocated_bytes
+    found_out = {"allocated_bytes": booked, "closed_form_bytes": closed, "difference": closed / booked - 1}
+    extra["dry_run"] = {**result, **found_out}
+    return better
 
 
 def _probe(found: FoundModel, answer: FitAnswer, extra: dict[str, Any]) -> FitAnswer:

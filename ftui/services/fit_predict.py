@@ -202,7 +202,7 @@ def _cpu_answer(shape: ModelShape, target: Target, request: FitRequest) -> FitAn
     from ftui.core.fit.device import judge
     from ftui.core.fit.memory import predict_memory
 
-    memory = predict_memory(shape, request, target.gpu)
+    memory = _on_host(predict_memory(shape, request, target.gpu))
     tile = 0
     if request.loss == "chunked":
         tokens = min(request.micro_batch * request.seq_len, 4096)
@@ -216,6 +216,18 @@ def _cpu_answer(shape: ModelShape, target: Target, request: FitRequest) -> FitAn
         words = ("a rough guess: CPUs differ widely",)
         speed = speed._replace(low=speed.low / 3, high=speed.high * 3, reasons=words)
     return FitAnswer(target, request, memory, band, verdict, speed)
+
+
+def _on_host(memory: MemoryReport) -> MemoryReport:
+    """The same without what only CUDA's libraries and PyTorch's allocator for it take; every phase has both."""
+    parts = {name: size for name, size in memory.components.items() if name not in ("library_workspace", "rounding")}
+    less = sum(memory.components.values()) - sum(parts.values())
+    return memory._replace(
+        components=parts,
+        phases={name: size - less for name, size in memory.phases.items()},
+        allocated_bytes=memory.allocated_bytes - less,
+        resident_bytes=memory.resident_bytes - less,
+    )
 
 
 # ---- better sources of memory ----
@@ -233,6 +245,8 @@ def with_dry_run(answer: FitAnswer, result: Mapping[str, Any]) -> FitAnswer:
         resident_bytes=int(result["resident_bytes"]),
         trainable_params=int(result["trainable_params"]),
     )
+    if answer.target.is_cpu:
+        memory = _on_host(memory)
     shift = memory.allocated_bytes - answer.memory.allocated_bytes
     band = answer.band._replace(
         low=answer.band.low + shift, expected=answer.band.expected + shift, high=answer.band.high + shift

@@ -50,9 +50,9 @@ def dry_run(
         depths = [total]
     runs = [_run(config, depth, request, start + period, compute_capability or (8, 0)) for depth in depths]
     last = depths[-1]
-    workspace = LIBRARY_WORKSPACE_BYTES
+    workspace, rounding = LIBRARY_WORKSPACE_BYTES, _rounding(config, request)
     phases = {
-        name: _drawn_out([run["phases"][name] for run in runs], depths, total) + workspace
+        name: _drawn_out([run["phases"][name] for run in runs], depths, total) + workspace + rounding
         for name in runs[-1]["phases"]
         if all(name in run["phases"] for run in runs)
     }
@@ -62,10 +62,11 @@ def dry_run(
         kind: _drawn_out([run["kinds"][deciding].get(kind, 0) for run in runs], depths, total) for kind in kinds
     }
     components["library_workspace"] = workspace
+    components["rounding"] = rounding
     return {
         "schema_version": SCHEMA_VERSION,
         "allocated_bytes": phases[deciding],
-        "resident_bytes": _drawn_out([run["resident_bytes"] for run in runs], depths, total) + workspace,
+        "resident_bytes": _drawn_out([run["resident_bytes"] for run in runs], depths, total) + workspace + rounding,
         "trainable_params": _drawn_out([run["trainable_params"] for run in runs], depths, total),
         "deciding_phase": deciding,
         "phases": phases,
@@ -76,6 +77,19 @@ def dry_run(
         "seconds": round(time.monotonic() - began, 2),
         "versions": versions(),
     }
+
+
+def _rounding(config: Mapping[str, Any], request: FitRequest) -> int:
+    """What the allocator hands out beyond the weights: the tensors here have sizes only, no blocks."""
+    from ftui.core.fit.rounding import unsplit_bytes
+    from ftui.core.fit.shapes import shape_from_config
+    from ftui.core.fit.step import plan_step
+
+    try:
+        shape = shape_from_config(config)
+        return unsplit_bytes(shape, plan_step(shape, request).recipe)
+    except FtuiError:
+        return 0  # a family that only transformers knows
 
 
 def _refuse(request: FitRequest) -> None:

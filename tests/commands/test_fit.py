@@ -479,3 +479,12 @@ def test_a_worker_that_takes_too_long_says_what_would_be_shorter() -> None:
     with pytest.raises(FtuiError, match="took too long") as caught:
         run_worker("probe", CONFIG, FitRequest(), timeout_seconds=0.01)
     assert "--seq-len" in caught.value.hint
+
+
+def test_on_the_cpu_nothing_of_cuda_is_counted(capsys, small, tmp_path, monkeypatch):
+    machine = tmp_path / "probe.json"
+    machine.write_text(json.dumps({"gpus": [], "memory": {"total_bytes": 64 * GIB, "usable_bytes": 64 * GIB}}))
+    monkeypatch.setenv("FTUI_HARDWARE", str(machine))
+    components = answer(capsys, small, "--method", "lora")["memory"]["components"]
+    assert "weights" in components and not {"library_workspace", "rounding"} & set(components)
+    assert "library_workspace" in answer(capsys, small, "--method", "lora", "--gpu", "T4")["memory"]["components"]

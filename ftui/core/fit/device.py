@@ -43,6 +43,7 @@ COMPONENT_WORDS = {
     "gathered": "weights gathered from other GPUs",
     "communication": "buffers for exchanging gradients",
     "library_workspace": "cuBLAS workspace",
+    "rounding": "ends of memory blocks that are too small to be used",
 }
 
 

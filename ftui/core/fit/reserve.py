@@ -60,7 +60,9 @@ class _Player:
             held += self.keep(matrix)
             held += 0 if step.shape.tied else self.keep(matrix)
         self.loaded = self.memory.reserved
-        return self.loaded + max(0, sum(step.resident.values()) - held)
+        # The blocks that were loaded have their unsplit ends already.
+        stays = sum(step.resident.values()) - step.resident.get("rounding", 0)
+        return self.loaded + max(0, stays - held)
 
     def keep(self, size: int) -> int:
         if size <= SMALL:

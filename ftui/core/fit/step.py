@@ -11,6 +11,7 @@ from ftui.core.fit.layer import layer_tape
 from ftui.core.fit.parts import Batch
 from ftui.core.fit.recipe import Recipe, resolve
 from ftui.core.fit.request import FitRequest
+from ftui.core.fit.rounding import unsplit_bytes
 from ftui.core.fit.shapes import Block, ModelShape
 from ftui.core.fit.states import States, count_states
 from ftui.core.fit.tape import Played, Tape
@@ -71,6 +72,8 @@ class Step:
             "optimizer": states.optimizer,
             "library_workspace": self.library_bytes,
         }
+        if self.request.sharding in ("none", "ddp"):
+            parts["rounding"] = unsplit_bytes(self.shape, self.recipe)
         if keeps_reference(self.request):
             parts["reference"] = states.weights
         return parts
