@@ -51,36 +51,53 @@ def _without_verdict(status: str, reason: str, glyphs: Glyphs) -> list[Row]:
 
 
 def metric_rows(verdict: Mapping[str, Any], width: int) -> list[Row]:
-    """One metric a row: base, tuned, change with its interval, on how many rows; the one that decides first."""
+    """One metric a row: base, tuned, change with its interval, on how many rows; the one that decides first.
+
+    Where the room is short, interval and number of rows are left out: the reasons say those of the one that decides.
+    """
     metrics = verdict.get("metrics")
     if not isinstance(metrics, Mapping) or not metrics:
         return []
     primary = verdict.get("primary")
     names = sorted(metrics, key=lambda name: (name != primary, str(name)))
     cells = min(20 if width < 90 else 30, max(len(safe(str(name))) for name in names) + 2)
-    rows: list[Row] = [((f"{'':<{cells}} {'base':>7} {'tuned':>7} {'change':>7}  {'95 % interval':<15} rows", "dim"),)]
+    narrow = width < _WHOLE_TABLE_CELLS
+    more = "" if narrow else f"  {'95 % interval':<15} rows"
+    rows: list[Row] = [((f"{'':<{cells}} {'base':>7} {'tuned':>7} {'change':>7}{more}", "dim"),)]
     for name in names:
         m = metrics[name]
         if not isinstance(m, Mapping):
             continue
         delta = _number(m.get("delta"))
-        better = (delta < 0) if name in LOWER_IS_BETTER else (delta > 0)
-        look = "dim" if name in _NEITHER or not delta else "ok" if better else "fail"
-        word = "" if name in _NEITHER else "same" if not delta else "better" if better else "worse"
+        word, look = ("", "dim") if name in _NEITHER else _change_in_words(m, lower_is_better=name in LOWER_IS_BETTER)
         interval = f"{_number(m.get('ci_low')):+.2f} to {_number(m.get('ci_high')):+.2f}"
+        more = "" if narrow else f"  {interval:<15} {clip(str(m.get('n', 0)), 6):>4}"
         shown = ("* " if name == primary else "  ") + clip(str(name).replace("_", " "), cells - 2)
         rows.append(
             (
                 (f"{shown:<{cells}} ", "strong" if name == primary else "text"),
                 (f"{_figure(m.get('base')):>7} {_figure(m.get('tuned')):>7} ", "text"),
                 (f"{delta:>+7.3f}", look),
-                (f"  {interval:<15} {clip(str(m.get('n', 0)), 6):>4} ", "dim"),
+                (f"{more} ", "dim"),
                 (word, look),
             )
         )
     if primary in metrics:
         rows.append((("* decides", "dim"),))
     return rows
+
+
+_WHOLE_TABLE_CELLS = 74
+
+
+def _change_in_words(metric: Mapping[str, Any], *, lower_is_better: bool) -> tuple[str, str]:
+    """(word, look) for a change: one whose interval holds zero may be chance, whatever its sign."""
+    delta, low, high = (_number(metric.get(key)) for key in ("delta", "ci_low", "ci_high"))
+    if not delta:
+        return "same", "dim"
+    if low <= 0 <= high:
+        return "unclear", "dim"
+    return ("better", "ok") if (delta < 0) == lower_is_better else ("worse", "fail")
 
 
 def figure_rows(verdict: Mapping[str, Any]) -> list[Row]:

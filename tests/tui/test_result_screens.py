@@ -86,6 +86,24 @@ async def test_the_four_pages_of_a_result(tmp_path: Path) -> None:
         assert "eval/samples.jsonl" in shown_text(app) and "ftui chat" in shown_text(app)
 
 
+def test_a_change_that_may_be_chance_is_called_neither_better_nor_worse() -> None:
+    def word(delta: float, low: float, high: float, name: str = "exact_match") -> str:
+        metric = {"base": 0.5, "tuned": 0.5 + delta, "delta": delta, "ci_low": low, "ci_high": high, "n": 40}
+        [_, row] = result_words.metric_rows({"metrics": {name: metric}}, 80)
+        return row[-1][0]
+
+    assert word(0.02, -0.1, 0.14) == "unclear" and word(-0.02, -0.1, 0.06) == "unclear"
+    assert word(0.2, 0.1, 0.3) == "better" and word(-0.2, -0.3, -0.1) == "worse" and word(0.0, 0.0, 0.0) == "same"
+    assert word(-0.2, -0.3, -0.1, "loss") == "better" and word(0.2, 0.1, 0.3, "loss") == "worse"
+
+
+@pytest.mark.parametrize("width", [58, 78, 118])
+def test_the_table_of_metrics_fits_its_room(width: int) -> None:
+    metric = {"base": 12345.678, "tuned": 0.5, "delta": -0.123, "ci_low": -0.2, "ci_high": -0.1, "n": 123456}
+    rows = result_words.metric_rows({"primary": "field_accuracy", "metrics": {"field_accuracy": metric}}, width)
+    assert all(sum(len(part) for part, _ in row) <= width for row in rows) and rows[1][-1][0] == "worse"
+
+
 def test_what_was_forgotten_too_far_is_no_good_news_and_says_what_helps() -> None:
     said = "general ability: loss on general text +12.5%, margin 5%: it fell too far"
     verdict = {"verdict": "DONT_SHIP", "forgetting": 0.125, "reasons": ["field accuracy improved", said]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from ftui.tui.screens.help import HelpDialog
 from ftui.tui.screens.train import TrainScreen
 from ftui.tui.widgets.braille_chart import BrailleChart
 from ftui.tui.widgets.key_bar import KeyBar
-from ftui.tui.widgets.pane import LOG, LOSS, MEMORY, SAMPLES, Panes, arrange_panes
+from ftui.tui.widgets.lines import Lines
+from ftui.tui.widgets.pane import LOSS, MEMORY, SAMPLES, Panes, arrange_panes
 
 
 @pytest.mark.parametrize("slot", range(1, 10))
@@ -33,7 +35,7 @@ def test_panes_fill_the_room_without_overlap(size: tuple[int, int], slot: int) -
     assert sum(region.area for region in places.values()) == width * height
     cells = {(x, y) for r in places.values() for x in range(r.x, r.right) for y in range(r.y, r.bottom)}
     assert len(cells) == width * height
-    assert LOSS in places and (slot in places or LOG in places)
+    assert LOSS in places and slot in places
     assert arrange_panes(width, height, slot, MEMORY)[MEMORY].size == (width, height)
 
 
@@ -68,6 +70,22 @@ async def test_nothing_looks_frozen_before_the_first_step(tmp_path: Path) -> Non
         append(run.trainer_events, trainer_events(3, 10))
         await pilot.pause(0.7)
         assert "step 3 of 10" in shown_text(app)
+
+
+@pytest.mark.parametrize("size", [(60, 18), (60, 20), (80, 24), (120, 40)])
+async def test_every_number_key_shows_its_pane_and_the_tabs_name_all_of_them(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    app = watch_app(make_run(tmp_path).path)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        tabs = app.screen.query_one("#tabs", Lines)
+        for number in range(1, 10):
+            await pilot.press(str(number))
+            await settle(pilot)
+            assert number in app.screen.query_one(Panes).shown(), number
+            assert re.findall(r"(?<!\S)(\d) [A-Z]", tabs.plain) == list("123456789")
+            assert len(tabs.plain.rstrip()) <= size[0] - 2
 
 
 async def test_number_keys_bring_panes_and_f_gives_them_the_whole_room(tmp_path: Path) -> None:

@@ -31,11 +31,11 @@ def arrange_panes(width: int, height: int, slot: int, full: int | None) -> dict[
 
 
 def _narrow(width: int, height: int, slot: int) -> dict[int, Region]:
-    """Loss on top, memory and figures beside each other, one pane of choice below."""
-    if slot in (LOSS, MEMORY, FIGURES):
-        slot = LOG
+    """Loss on top, memory and figures beside each other where there is room, one pane of choice below."""
     below = max(4, height * 3 // 10)
     middle = 4 if height >= 17 else 0
+    if slot == LOSS or (middle and slot in (MEMORY, FIGURES)):
+        slot = LOG
     above = height - below - middle
     half = width // 2
     places = {LOSS: Region(0, 0, width, above), slot: Region(0, above + middle, width, below)}
@@ -117,17 +117,20 @@ class Pane(Widget):
 def tab_row(shown: Collection[int], focused: int, counts: Mapping[int, int], width: int) -> Row:
     """The names of all panes in one row of so many cells: those that are shown, and the one with the focus, stand out.
 
-    counts: pane -> how many things are in it, where that is worth a figure.
+    counts: pane -> how many things are in it, where that is worth a figure. Where the room is short, the titles lose
+    their ends, never a pane its number.
     """
     row: list[tuple[str, str]] = []
-    for number, title in enumerate(TITLES, start=1):
-        look = "accent" if number == focused else "text" if number in shown else "dim"
-        row += [(str(number), look), (f" {title}", look)]
-        if counts.get(number):
-            row.append((f" {counts[number]}", "warn" if number == ALERTS else look))
-        row.append(("  ", "text"))
-    if sum(len(text) for text, _ in row) - 2 > width:
-        row = [(" ", look) if text == "  " else (text, look) for text, look in row]
+    for gap, letters in (("  ", 9), (" ", 9), (" ", 4), (" ", 3), (" ", 2)):
+        row = []
+        for number, title in enumerate(TITLES, start=1):
+            look = "accent" if number == focused else "text" if number in shown else "dim"
+            row.append((f"{number} {title[:letters]}", look))
+            if counts.get(number):
+                row.append((f" {counts[number]}", "warn" if number == ALERTS else look))
+            row.append((gap, "text"))
+        if sum(len(text) for text, _ in row) - len(gap) <= width:
+            break
     return tuple(row)
 
 

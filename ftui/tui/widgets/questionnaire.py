@@ -213,6 +213,7 @@ class Questionnaire(Vertical):
     def action_why(self) -> None:
         self._why = not self._why
         self._draw()
+        self.call_after_refresh(self._draw)  # a list that got less room got a scrollbar, too
 
     def action_unknown(self) -> None:
         self.interview.answer(None)
