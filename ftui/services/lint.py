@@ -8,6 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,13 +116,14 @@ class _Run:
         first_row = self.whole.tally.records
         hashing = _hashed(source.path, self.digest)
         part = Tally()
-        for size, made in in_parallel(self.how, source, workers):
-            self._take_in(made, part, first_row + part.records)
-            part.merge(made.tally)
-            self._done_bytes += size
-            self._say(first_row + part.records)
-            for _ in range(1 + size // BLOCK_BYTES):  # while the workers check, this process has time
-                next(hashing, None)
+        with closing(in_parallel(self.how, source, workers)) as parts:  # an interruption ends its processes
+            for size, made in parts:
+                self._take_in(made, part, first_row + part.records)
+                part.merge(made.tally)
+                self._done_bytes += size
+                self._say(first_row + part.records)
+                for _ in range(1 + size // BLOCK_BYTES):  # while the workers check, this process has time
+                    next(hashing, None)
         for _ in hashing:
             pass
         finish_tally(part, source, self.checker.report)

@@ -7,7 +7,7 @@ import os
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -151,7 +151,7 @@ def stretches(source: Source) -> Iterator[tuple[int, int, bool]]:
             start = end
 
 
-def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, Checked]]:
+def in_parallel(how: How, source: Source, workers: int) -> Generator[tuple[int, Checked], None, None]:
     """(bytes of the stretch, what came of it), in file order; at most two stretches per worker wait."""
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
@@ -172,7 +172,7 @@ def in_parallel(how: How, source: Source, workers: int) -> Iterator[tuple[int, C
                 yield size, future.result()
         finally:
             given_up.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _has_one_thread() -> bool:
