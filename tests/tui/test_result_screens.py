@@ -344,6 +344,23 @@ async def test_a_run_that_was_never_scored_cannot_be_rated(tmp_path: Path) -> No
         await settled(pilot)
 
 
+async def test_half_a_row_is_not_left_without_a_word(tmp_path: Path) -> None:
+    run = scored_run(tmp_path)
+    app = app_with(RateScreen(run, "anna"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("3", "3", "q")
+        await settled(pilot)
+        assert app.is_running and "This row has 2 of 4 answers" in last_notice(app)
+        await pilot.press("3", "q")
+        await settled(pilot)
+        assert app.is_running and "This row has 3 of 4 answers" in last_notice(app)
+        await pilot.press("q")
+        await settled(pilot)
+        assert not app.is_running
+    assert not ratings_file(run.path).exists()
+
+
 async def test_a_disk_that_refuses_keeps_the_row(tmp_path: Path) -> None:
     run = scored_run(tmp_path)
     app = app_with(RateScreen(run, "anna"))

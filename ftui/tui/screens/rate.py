@@ -46,6 +46,8 @@ class RateScreen(FtuiScreen[None]):
         self._session: Session | None = None
         self._item: Item | None = None
         self._keys: dict[str, int] = {}
+        self._leaves_half = False
+        """Whether it was said that the answers to the present row are not saved yet."""
         self._comment = ""
         self._wanted = False
         self._skipped = 0
@@ -142,6 +144,7 @@ class RateScreen(FtuiScreen[None]):
         if session is None or item is None or criterion is None:
             return
         self._keys[criterion.name] = key
+        self._leaves_half = False
         if self.criterion is not None:
             self._show()
             return
@@ -198,6 +201,10 @@ class RateScreen(FtuiScreen[None]):
     async def action_close(self) -> None:
         if self.editing:
             await self._close_editor()
+            return
+        if self._keys and not self._leaves_half:
+            self._leaves_half = True
+            self.say(f"This row has {len(self._keys)} of {len(CRITERIA)} answers. q again leaves without them.")
             return
         if self._session is not None and self._item is not None and self._session.done:
             name = safe(self.rated_run.name)
