@@ -115,8 +115,8 @@ def _open(args: argparse.Namespace, path: str) -> Dataset:
 
 
 def _show(args: argparse.Namespace) -> int:
+    from ftui.core.canonical import canonical
     from ftui.core.conversations import RowError
-    from ftui.core.formats import canonical
     from ftui.services.dataset_edit import as_text
 
     data = _open(args, args.file)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ftui.core.canonical import canonical_kind
 from ftui.core.conversations import RowError
-from ftui.core.formats import canonical_kind
 
 TARGETS = ("chat", "openai", "sharegpt", "alpaca", "completion", "preference", "kto", "prompt", "text")
 """What `convert` can make; "openai" is chat with arguments and tools as OpenAI wants them."""

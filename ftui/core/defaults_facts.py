@@ -19,7 +19,7 @@ class ModelFacts:
 class DataFacts:
     """Rows for training, with the token lengths of whole rows (of the longer side for preference pairs).
 
-    kind: chat, completion, text, preference, kto, prompt or stepwise (core/formats.py). answer_p99_tokens: of the
+    kind: chat, completion, text, preference, kto, prompt or stepwise (core/canonical.py). answer_p99_tokens: of the
     trained part. replay_path: general rows that can be mixed in.
     """
 

@@ -10,7 +10,7 @@ does not fit, is said so (`RenderError`, `Rendered.dropped`, `Rendered.notes`); 
     KTO          render_row(dialect, row)                    a chat of which only the completion is trained
     prompt       render_prompt(dialect, messages, tools)     nothing is trained; ends where the model would go on
 
-`render_row` picks by the row's keys (the canonical rows of `ftui.core.formats`).
+`render_row` picks by the row's keys (the canonical rows of `ftui.core.canonical`).
 """
 
 from __future__ import annotations

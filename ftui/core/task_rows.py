@@ -8,7 +8,7 @@ from pathlib import PurePath
 from shlex import quote
 from typing import Any
 
-from ftui.core.formats import canonical_kind
+from ftui.core.canonical import canonical_kind
 
 _PAIRS = "pairs of a better and a worse answer"
 KINDS = {

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftui.core.canonical import canonical
 from ftui.core.conversations import RowError
-from ftui.core.formats import Format, canonical, detect_format, format_from_mapping
+from ftui.core.formats import Format, detect_format, format_from_mapping
 from ftui.core.lint.catalogue import all_rules
 from ftui.core.lint.model import Finding, Reporter, Severity
 from ftui.errors import FtuiError

@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
+from ftui.core.canonical import canonical_kind
 from ftui.core.conversations import RowError
 from ftui.core.convert import convert
-from ftui.core.formats import canonical_kind
 from ftui.core.lint.rules_dup import near_text, same_start
 from ftui.core.lint.view import view
 from ftui.errors import EXIT_NO, FtuiError

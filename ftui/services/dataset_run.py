@@ -9,8 +9,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from ftui.core.canonical import canonical, canonical_kind
 from ftui.core.conversations import RowError
-from ftui.core.formats import Format, canonical, canonical_kind, format_from_mapping, format_named
+from ftui.core.formats import Format, format_from_mapping, format_named
 from ftui.core.lint.model import Severity
 from ftui.errors import EXIT_NO, FtuiError
 from ftui.services.dataset_fingerprint import fingerprint

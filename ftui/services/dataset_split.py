@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftui.core.formats import canonical_kind
+from ftui.core.canonical import canonical_kind
 
 MAX_LABELS = 50
 MAX_LABEL_CHARACTERS = 40

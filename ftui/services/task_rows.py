@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from ftui.core.canonical import canonical, canonical_kind
 from ftui.core.conversations import RowError
-from ftui.core.formats import canonical, canonical_kind, format_named
+from ftui.core.formats import format_named
 from ftui.core.plan import Plan, stage_plan
 from ftui.core.task_rows import KINDS, kind_of, unusable
 from ftui.errors import FtuiError

@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ftui.core.formats import canonical_kind
+from ftui.core.canonical import canonical_kind
 from ftui.core.render import Dialect, Options, Rendered, render_prompt, render_row
 from ftui.core.render_pieces import text_pieces
 from ftui.core.task_rows import NEEDS, unusable

@@ -263,7 +263,8 @@ def is_row(line: str) -> bool:
 
 def tokenizer_speed(path: Path, model: str, rows: int) -> None:
     """TOK rules against the bare library encoding the same rendered texts, both on all cores."""
-    from ftui.core.formats import canonical, detect_format
+    from ftui.core.canonical import canonical
+    from ftui.core.formats import detect_format
     from ftui.services.dataset import readable_dataset
     from ftui.services.lint_tokenizer import tokenizer_folder
     from ftui.services.tokenizer import load_tokenizer

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftui.core.formats import canonical
+from ftui.core.canonical import canonical
 from ftui.core.lint.about_tok import RULES
 from ftui.core.lint.model import DROP, ChatTokenizer, Context, Encoded, Fixer, Reporter, Row, Severity, edit_text
 from ftui.core.lint.tok_totals import MAX_LENGTHS, Totals, finish
