@@ -42,7 +42,7 @@ class Hit:
     documented: bool = False
 
 
-LOWER_AND_SPACE = b"abcdefghijklmnopqrstuvwxyz "
+_LOWER_AND_SPACE = b"abcdefghijklmnopqrstuvwxyz "
 # Random letters and digits keep a run of six or more when the lower-case ones are taken out; prose does not.
 _TOKEN_LIKE = re.compile(rb"[A-Z0-9_+/=-]{6}")
 _ASSIGNED_DIGIT = re.compile(rb"[=:]>?[\"']{0,2}[A-Z_+/~!@#$%^&*-]{0,40}\d")
@@ -51,7 +51,7 @@ _DIGIT_RUN = re.compile(rb"\d(?:[.()/-]{0,2}[\dX]){7}")
 
 def marks_of(text: str) -> bytes:
     """The text as UTF-8 without lower-case ASCII letters and spaces: a short stand-in for quick searches."""
-    return text.encode("utf-8", "surrogatepass").translate(None, LOWER_AND_SPACE)
+    return text.encode("utf-8", "surrogatepass").translate(None, _LOWER_AND_SPACE)
 
 
 _ANY = re.compile(b"|".join((rb"@", _TOKEN_LIKE.pattern, _ASSIGNED_DIGIT.pattern, _DIGIT_RUN.pattern)))

@@ -300,6 +300,8 @@ def _all_good(lines: list[bytes]) -> list[dict[str, Any]] | None:
         return None
     if any(type(value) is not dict for value in values):
         return None
+    if [line.count(b'":') for line in lines] == list(map(plain_keys, values)):
+        return values
     return values if all(map(_has_every_key, lines, values)) else None
 
 

@@ -13,7 +13,7 @@ from ftui.core.lint.catalogue import all_rules
 from ftui.core.lint.dup_keys import near_text
 from ftui.core.lint.engine import SHORT_RUN_ROWS, Checker
 from ftui.core.lint.model import Context, Facts
-from ftui.core.lint.plain import PlainRun, plain_chat
+from ftui.core.lint.plain import plain_chat, plain_parts
 
 PROSE = (
     "The meeting of the board was moved to Friday, and the minutes will be sent to all members.",
@@ -134,10 +134,9 @@ def test_a_gap_in_the_row_numbers_ends_a_run() -> None:
     assert counted(single) == counted(together)
 
 
-def test_a_run_takes_plain_rows_only() -> None:
-    run = PlainRun(0)
+def test_what_a_plain_row_is() -> None:
     said = {"role": "user", "content": "a"}
-    assert run.add(1, {"messages": [said]})
+    assert plain_parts({"messages": [said]}) is not None
     for messages in (
         [],
         "a",
@@ -151,7 +150,6 @@ def test_a_run_takes_plain_rows_only() -> None:
         [{**said, "name": "x"}],
         [{**said, "name": "x"}, {"role": "user"}],
     ):
-        assert not run.add(1, {"messages": messages}), messages
+        assert plain_parts({"messages": messages}) is None, messages
         assert plain_chat(0, 1, {"messages": messages}) is None
-    assert not run.add(1, {"messages": [said], "id": 1})
-    assert len(run) == 1
+    assert plain_parts({"messages": [said], "id": 1}) is None

@@ -11,7 +11,7 @@ from ftui.core.formats import Format, detect_format, format_from_mapping
 from ftui.core.lint.catalogue import NOT_FOR_PLAIN_ROWS, all_rules, family_modules
 from ftui.core.lint.dup_keys import near_text
 from ftui.core.lint.model import Context, Facts, Finding, Reporter, Row, Rule, Severity
-from ftui.core.lint.plain import PlainRun, plain_chat
+from ftui.core.lint.plain import PlainRecord, plain_chat, plain_parts, plain_run
 from ftui.core.lint.view import view
 
 BATCH_ROWS = 256
@@ -100,22 +100,24 @@ class Checker:
         """Check rows, given as (index, line, row) in order; gives the `near_text` of each. Runs of plain rows are
         looked at together, so findings come family by family."""
         near: list[str] = []
-        run = PlainRun(records[0][0] if records else 0)
+        plain: list[PlainRecord] = []
+        due = 0
         for index, line, data in records:
-            if index != run.first + len(run):
-                near += self._plain_rows(run)
-                run = PlainRun(index)
-            if self._mapped is not None or not run.add(line, data):
-                near += self._plain_rows(run)
+            parts = plain_parts(data) if self._mapped is None else None
+            if plain and (parts is None or index != due):
+                near += self._plain_rows(due - len(plain), plain)
+                plain = []
+            if parts is None:
                 near.append(near_text(self.row(index, line, data)))
-                run = PlainRun(index + 1)
-        return near + self._plain_rows(run)
+            else:
+                plain.append((line, data, *parts))
+                due = index + 1
+        return near + self._plain_rows(due - len(plain), plain) if plain else near
 
-    def _plain_rows(self, run: PlainRun) -> list[str]:
-        if len(run) < SHORT_RUN_ROWS or not run.close():
-            return [
-                near_text(self.row(index, line, data)) for index, (line, data, *_) in enumerate(run.records, run.first)
-            ]
+    def _plain_rows(self, first: int, records: list[PlainRecord]) -> list[str]:
+        run = None if len(records) < SHORT_RUN_ROWS else plain_run(first, records)
+        if run is None:
+            return [near_text(self.row(index, line, data)) for index, (line, data, *_) in enumerate(records, first)]
         self.formats["chat"] = self.formats.get("chat", 0) + len(run)
         for family in self._plain_families:
             module, totals = family_modules()[family], self._totals[family]

@@ -18,7 +18,7 @@ from typing import Any
 from ftui.core.formats import Format
 from ftui.core.lint.model import Context, Reporter
 from ftui.core.lint.row import ORDINARY, Row, Turn
-from ftui.core.secrets import LOWER_AND_SPACE, marks_of
+from ftui.core.secrets import marks_of
 
 PLAIN_CHAT = Format("chat", "chat", (("messages", "messages"),))
 MAX_MESSAGES = 64
@@ -86,58 +86,41 @@ def plain_parts(data: Mapping[str, Any]) -> tuple[Shape, list[str], str] | None:
         return None
 
 
+PlainRecord = tuple[int | None, dict[str, Any], Shape, list[str], str]
+"""The line of a plain row, the row, and what `plain_parts` gives of it."""
+
+
 class PlainRun:
     """Consecutive plain rows, column by column; the n-th of each list is of row `first` + n of the file.
 
-    joined, marks, signs: as in `Row`.
+    joined, marks, signs: as in `Row`. No text may have a NUL in it: see `plain_run`.
     """
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, records: Sequence[PlainRecord]) -> None:
         self.first = first
-        self.records: list[tuple[int | None, dict[str, Any], Shape, list[str], str]] = []
-        """(line, row, shape, texts, texts joined) of each row, as they came."""
-        self.shapes: Sequence[Shape] = ()
-        self.texts: Sequence[list[str]] = ()
-        self.joined: Sequence[str] = ()
-        self.marks: list[bytes] = []
-        self.signs: list[bytes] = []
-        self.signed: list[int] = []
-        """Rows with a sign that ordinary prose has not."""
-        self.untidy: list[int] = []
-        """Rows with a text that is empty, or begins or ends with white space."""
-        self.labelled: list[int] = []
-        """Rows with a capital before a colon, or ##: the names of speakers and the headings of templates are among
-        them."""
-        self._all_marks = b""
+        self.records = records
+        self.shapes: Sequence[Shape]
+        self.texts: Sequence[list[str]]
+        self.joined: Sequence[str]
+        _, _, self.shapes, self.texts, self.joined = zip(*records, strict=True)
+        self._all_marks = marks_of("\0".join(self.joined))
         self._ends: list[int] = []
         self._rows: dict[int, Row] = {}
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def add(self, line: int | None, data: dict[str, Any]) -> bool:
-        """Take one more row, if it is plain."""
-        parts = plain_parts(data)
-        if parts is None:
-            return False
-        self.records.append((line, data, *parts))
-        return True
-
-    def close(self) -> bool:
-        """All rows are in: look at them. False where one has a NUL in it: they must then be looked at one by one."""
-        _, _, self.shapes, self.texts, self.joined = zip(*self.records, strict=True)
-        whole = "\0".join(self.joined)
-        if whole.count("\0") >= len(self):
-            return False
-        self._all_marks = whole.encode("utf-8", "surrogatepass").translate(None, LOWER_AND_SPACE)
         self.marks = self._all_marks.split(b"\0")
         self.signs = self.marks_without(ORDINARY)
         self.signed = [place for place, signs in enumerate(self.signs) if signs]
+        """Rows with a sign that ordinary prose has not."""
         self.labelled = self.with_marks(_LABELS)
+        """Rows with a capital before a colon, or ##: the names of speakers and the headings of templates are among
+        them."""
+        self.untidy: list[int] = []
+        """Rows with a text that is empty, or begins or ends with white space."""
         texts = list(chain.from_iterable(self.texts))
         if not all(texts) or texts != list(map(str.strip, texts)):
             self.untidy = [place for place, texts in enumerate(self.texts) if not _tidy(texts)]
-        return True
+
+    def __len__(self) -> int:
+        return len(self.records)
 
     def marks_without(self, unwanted: bytes) -> list[bytes]:
         """The marks of every row without these bytes, of which NUL is none."""
@@ -174,6 +157,11 @@ class PlainRun:
             row = self.row(place)
             report.at(row)
             check(row, report, totals, context)
+
+
+def plain_run(first: int, records: Sequence[PlainRecord]) -> PlainRun | None:
+    """These rows as a run; None where one has a NUL in it: they must then be looked at one by one."""
+    return None if any("\0" in joined for *_, joined in records) else PlainRun(first, records)
 
 
 def plain_chat(index: int, line: int | None, data: dict[str, Any]) -> Row | None:

@@ -168,8 +168,10 @@ def _may_loop(text: str, size: int) -> bool:
 
 
 def _may_be_foreign(text: str, prompt: str) -> bool:
-    """Not both begin in English, and one of them may be in another language."""
-    return not (has_english(text) and has_english(prompt)) and has_romance_or_german(f"{text}\n{prompt[:120]}")
+    """One of them does not begin in English, and may be in another language."""
+    return (not has_english(text) and has_romance_or_german(text)) or (
+        not has_english(prompt) and has_romance_or_german(prompt[:120])
+    )
 
 
 def _points_at_end(prompt: str) -> bool:
