@@ -94,12 +94,30 @@ async def test_a_plan_for_other_rows_is_neither_shown_nor_started(rows: Path, sl
         await pilot.press("ctrl+n")
         await pilot.pause(0.1)
         assert slow_plan["started"] == [] and isinstance(app.screen, PlanScreen)
-        assert "no plan for these rows" in last_notice(app) and "old.jsonl" not in shown_text(app)
+        assert "still being chosen" in last_notice(app) and "old.jsonl" not in shown_text(app)
         slow_plan["go"].set()
         await until(pilot, lambda: "wanted.jsonl" in shown_text(app))
         await pilot.press("s")
         await until(pilot, lambda: bool(slow_plan["started"]))
         assert wanted in slow_plan["started"][0] and "old.jsonl" not in slow_plan["started"][0]
+
+
+async def test_a_plan_that_is_being_proposed_anew_is_not_started_as_it_was(
+    rows: Path, slow_plan: dict[str, Any]
+) -> None:
+    app = welcome_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        slow_plan["go"].set()
+        await opened(pilot, "plan", data_file=str(rows), model_id="tiny")
+        await until(pilot, lambda: "old.jsonl" in shown_text(app))
+        slow_plan["go"].clear()
+        await pilot.press("r", "s")
+        await pilot.pause(0.1)
+        assert slow_plan["started"] == [] and "still being chosen" in last_notice(app)
+        slow_plan["go"].set()
+        await settle(pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: bool(slow_plan["started"]))
 
 
 async def test_after_a_proposal_that_failed_the_earlier_plan_is_not_started(

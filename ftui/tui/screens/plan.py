@@ -55,7 +55,7 @@ class PlanScreen(StageScreen):
 
     def __init__(self, field: str = "") -> None:
         super().__init__(field)
-        self._starting = False
+        self._starting = self._choosing = False
 
     def compose_stage(self) -> Iterator[Widget]:
         yield Lines(id="headline")
@@ -88,16 +88,20 @@ class PlanScreen(StageScreen):
     def action_propose(self) -> None:
         if self._starting:
             return
+        self._choosing = True
         self._say_status("Choosing values for this model, these rows and this machine ...", "accent")
         self._propose()
 
     @work(exclusive=True, group="propose")
     async def _propose(self) -> None:
         try:
-            self._draft.propose(await plan_ask.proposal(self.state))
+            proposed = await plan_ask.proposal(self.state)
         except FtuiError as error:
+            self._choosing = False
             self._say_error(error)
             return
+        self._choosing = False
+        self._draft.propose(proposed)
         self._changed()
 
     def _changed(self) -> None:
@@ -291,6 +295,9 @@ class PlanScreen(StageScreen):
     # -- starting
 
     def action_start(self) -> None:
+        if self._choosing:
+            self.say("The values for these rows and this model are still being chosen: a moment.")
+            return
         if self._plan is None:
             self.say("There is no plan for these rows and this model yet. r proposes one anew.")
             return
