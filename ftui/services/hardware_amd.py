@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftui.services.hardware_snapshot import Accelerator, Gpu
+from ftui.services.small_files import number_of, text_of
 
 AMD_VENDOR = "0x1002"
 MIN_USEFUL_BYTES = 2 * 1024**3
@@ -18,14 +19,14 @@ def read_amd(root: Path = Path("/")) -> tuple[Accelerator, tuple[Gpu, ...]] | No
     """The AMD GPUs of this machine, or None where there are none."""
     cards = sorted((root / "sys/class/drm").glob("card[0-9]*"), key=lambda card: card.name)
     devices = [
-        card / "device" for card in cards if "-" not in card.name and _text(card / "device/vendor") == AMD_VENDOR
+        card / "device" for card in cards if "-" not in card.name and text_of(card / "device/vendor") == AMD_VENDOR
     ]
     targets = _gfx_targets(root)
     found = [gpu for device in devices if (gpu := _read_card(device, targets)) is not None]
     if not found:
         return None
     gpus = tuple(Gpu(**{**gpu.__dict__, "index": index}) for index, gpu in enumerate(found))
-    rocm = _text(root / "opt/rocm/.info/version")
+    rocm = text_of(root / "opt/rocm/.info/version")
     if not (root / "dev/kfd").exists():
         sentence = "An AMD GPU is here, but /dev/kfd is not: the ROCm driver is not loaded, or the container lacks it."
         return Accelerator("driver_broken", sentence, rocm=rocm), gpus
@@ -33,19 +34,19 @@ def read_amd(root: Path = Path("/")) -> tuple[Accelerator, tuple[Gpu, ...]] | No
 
 
 def _read_card(device: Path, targets: dict[str, str]) -> Gpu | None:
-    total = _number(device / "mem_info_vram_total")
+    total = number_of(device / "mem_info_vram_total")
     if total is None or total < MIN_USEFUL_BYTES:
         return None
-    used = _number(device / "mem_info_vram_used") or 0
+    used = number_of(device / "mem_info_vram_used") or 0
     sensor = next(iter(sorted((device / "hwmon").glob("hwmon*"))), device / "hwmon")
-    temperature, power, limit = (_number(sensor / name) for name in ("temp1_input", "power1_average", "power1_cap"))
+    temperature, power, limit = (number_of(sensor / name) for name in ("temp1_input", "power1_average", "power1_cap"))
     slot = _pci_slot(device)
     target = targets.get(slot, "")
     return Gpu(
-        name=_text(device / "product_name") or f"AMD GPU {_text(device / 'device')}",
+        name=text_of(device / "product_name") or f"AMD GPU {text_of(device / 'device')}",
         total_bytes=total,
         free_bytes=max(total - used, 0),
-        uuid=_text(device / "unique_id"),
+        uuid=text_of(device / "unique_id"),
         vendor="AMD",
         compute_capability=target,
         bf16=target.startswith(GFX_WITH_BF16) if target else None,
@@ -53,7 +54,7 @@ def _read_card(device: Path, targets: dict[str, str]) -> Gpu | None:
         temperature_celsius=temperature // 1000 if temperature is not None else None,
         power_watts=power / 1e6 if power is not None else None,
         power_limit_watts=limit / 1e6 if limit is not None else None,
-        utilisation_percent=_number(device / "gpu_busy_percent"),
+        utilisation_percent=number_of(device / "gpu_busy_percent"),
     )
 
 
@@ -61,7 +62,7 @@ def _gfx_targets(root: Path) -> dict[str, str]:
     """PCI slot -> "gfx942", from the kernel's topology (KFD packs the slot into location_id as bus << 8 | function)."""
     targets = {}
     for node in (root / "sys/class/kfd/kfd/topology/nodes").glob("*"):
-        facts = dict(line.split(" ", 1) for line in _text(node / "properties").splitlines() if " " in line)
+        facts = dict(line.split(" ", 1) for line in text_of(node / "properties").splitlines() if " " in line)
         version, location = int(facts.get("gfx_target_version", 0)), int(facts.get("location_id", 0))
         if version:
             major, minor, stepping = version // 10000, version // 100 % 100, version % 100
@@ -71,15 +72,3 @@ def _gfx_targets(root: Path) -> dict[str, str]:
 
 def _pci_slot(device: Path) -> str:
     return device.resolve().name.partition(":")[2]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.isdigit() else None

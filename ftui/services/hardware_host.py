@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftui.services.small_files import number_of, text_of
+
 if TYPE_CHECKING:
     from ftui.services.hardware_snapshot import Cpu, Disk, Gpu, HostMemory, TorchBuild
 
@@ -84,11 +86,11 @@ def cgroup_memory(root: Path = Path("/")) -> tuple[int | None, int | None, str]:
     """The tightest memory limit above this process, what it holds of it (page cache not counted), and which it is."""
     tightest: tuple[int | None, int | None, str] = (None, None, "")
     for folder, limit_name, used_name, cache_field, version in _cgroup_folders(root, "memory"):
-        limit = _number(folder / limit_name)
+        limit = number_of(folder / limit_name)
         if limit is None or limit >= UNLIMITED_BYTES or (tightest[0] is not None and limit >= tightest[0]):
             continue
-        used = _number(folder / used_name) or 0
-        cache = re.search(rf"^{cache_field} (\d+)", _text(folder / "memory.stat"), re.MULTILINE)
+        used = number_of(folder / used_name) or 0
+        cache = re.search(rf"^{cache_field} (\d+)", text_of(folder / "memory.stat"), re.MULTILINE)
         tightest = (limit, max(0, used - (int(cache.group(1)) if cache else 0)), version)
     return tightest
 
@@ -96,7 +98,7 @@ def cgroup_memory(root: Path = Path("/")) -> tuple[int | None, int | None, str]:
 def _cgroup_folders(root: Path, controller: str) -> list[tuple[Path, str, str, str, str]]:
     """The process's cgroup and its parents, with the names of the files to read there."""
     found = []
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in text_of(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         relative = path.strip("/")
         if controllers == "":
@@ -119,7 +121,7 @@ def read_cpu(root: Path = Path("/")) -> Cpu:
     """The processor, and how much of it this process may use."""
     from ftui.services.hardware_snapshot import Cpu
 
-    text = _text(root / "proc/cpuinfo")
+    text = text_of(root / "proc/cpuinfo")
     model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", text, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
     words = set(flags.group(1).split()) if flags else set()
@@ -140,9 +142,9 @@ def _cpu_quota(root: Path) -> float | None:
     """Cores allowed by the container: `cpu.max` is "QUOTA PERIOD" in microseconds, or "max PERIOD"."""
     quotas = []
     for folder, *_ in _cgroup_folders(root, "cpu"):
-        quota, _, period = _text(folder / "cpu.max").partition(" ")
+        quota, _, period = text_of(folder / "cpu.max").partition(" ")
         if not period:
-            quota, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
+            quota, period = text_of(folder / "cpu.cfs_quota_us"), text_of(folder / "cpu.cfs_period_us")
         if quota.isdigit() and period.isdigit() and int(period):
             quotas.append(int(quota) / int(period))
     return min(quotas) if quotas else None
@@ -190,7 +192,7 @@ def read_torch(gpus: tuple[Gpu, ...], driver_cuda: str) -> TorchBuild:
         torch = distribution("torch")
     except PackageNotFoundError:
         return TorchBuild("missing", "torch is not installed: `pip install 'ftui-wizard[train]'` brings it.")
-    text = _text(Path(str(torch.locate_file("torch/version.py"))))
+    text = text_of(Path(str(torch.locate_file("torch/version.py"))))
     built = dict(re.findall(r"^(cuda|hip)\b[^=]*= '([^']*)'", text, re.MULTILINE))
     return judge_torch(torch.version, built.get("cuda", ""), built.get("hip", ""), gpus, driver_cuda)
 
@@ -242,15 +244,3 @@ def judge_torch(version: str, cuda: str, rocm: str, gpus: tuple[Gpu, ...], drive
 
 def _pair(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.isdigit() else None
