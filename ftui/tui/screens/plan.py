@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -255,15 +255,13 @@ class PlanScreen(StageScreen):
             self.say(f"{error} {error.hint}".strip(), severity="warning")
             return
         request = await self.app.push_screen_wait(screen)
-        if request is not None:
-            self._take_recipe(plan_words.of_recipe(plan, request))
+        if request is not None and (values := plan_words.of_recipe(plan, request)):
+            self._change(lambda: self._draft.take(values))
 
-    def _take_recipe(self, values: dict[str, Any]) -> None:
-        """Make the values of the fit screen yours."""
-        if self._plan is None or not values:
-            return
+    def _change(self, change: Callable[[], None]) -> None:
+        """Change several values at once, or none of them."""
         try:
-            self._draft.take(values)
+            change()
         except FtuiError as error:
             self.say(f"Nothing was changed. {error}", severity="error")
             return
@@ -272,15 +270,8 @@ class PlanScreen(StageScreen):
     # -- the whole plan as text
 
     def action_editor(self) -> None:
-        if self._plan is None:
-            return
-        try:
-            edited = plan_files.edited(self._plan, self.app.suspend)
-        except FtuiError as error:
-            self.say(f"Nothing was changed. {error}", severity="error")
-            return
-        self._draft.replace(edited)
-        self._changed()
+        if (plan := self._plan) is not None:
+            self._change(lambda: self._draft.replace(plan_files.edited(plan, self.app.suspend)))
 
     def action_write(self) -> None:
         if self._plan is None:
