@@ -1,7 +1,8 @@
 """Take the tuned model out, in the form that its user needs, checked against the model that was trained.
 
   ftui export RUN --to adapter            the LoRA adapter, with tokenizer, chat template and model card
-  ftui export RUN --to merged             base and adapter in one, 16 bit, also after QLoRA
+  ftui export RUN --to merged             base and adapter in one, also after QLoRA; in 16 bit, or in fp32 where the
+                                          model was trained so and is small
   ftui export RUN --to gguf --quantize q8_0
                                           for llama.cpp; q4_k_m where llama.cpp's own quantizer is on the PATH
   ftui export RUN --to ollama             GGUF and a Modelfile with the template of the training; created where
@@ -33,10 +34,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--to", required=True, choices=["adapter", "merged", "gguf", "ollama", "vllm", "hub"])
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: export/FORMAT in the run's folder")
-    parser.add_argument("--dtype", choices=["auto", "bf16", "fp16", "fp32"], default="auto", help="of merged weights")
     parser.add_argument(
-        "--quantize", "--quant", dest="quant", choices=["f32", "f16", "bf16", "q8_0", "q4_k_m"], default="f16",
-        help="of a GGUF file",
+        "--dtype",
+        choices=["auto", "bf16", "fp16", "fp32"],
+        default="auto",
+        help="of merged weights (auto: 16 bit; fp32 if small and trained so)",
+    )
+    parser.add_argument(
+        "--quantize", "--quant", dest="quant", default="auto",
+        choices=["auto", "f32", "f16", "bf16", "q8_0", "q4_k_m"], help="of a GGUF file (auto: f16, f32 if small)",
     )  # fmt: skip
     parser.add_argument("--adapter", metavar="ADAPTER", help="a merged adapter, a run or a folder")
     parser.add_argument("--prompts", type=int, default=32, metavar="N", help="held-out prompts that the check compares")

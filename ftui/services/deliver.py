@@ -26,7 +26,6 @@ from ftui.services.runs import Run, read_state
 from ftui.services.workers import run_worker
 
 FORMATS = ("adapter", "merged", "gguf", "ollama", "vllm", "hub")
-QUANTS = ("f16", "q8_0", "q4_k_m", "bf16", "f32")
 TRAINED_ROWS = 500
 """So many training rows are looked at for thoughts."""
 CONTEXT_TOKENS_MAX = 8192

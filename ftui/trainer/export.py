@@ -1,7 +1,8 @@
 """`python -m ftui.trainer.export RUN_DIR REQUEST.json`: write the tuned model in another form, and check it.
 
-REQUEST: {"format": adapter|merged|gguf, "out": folder, "dtype": bf16|fp16|fp32|auto, "quant": f32|f16|bf16|q8_0|q4_k_m,
-"prompts": how many held-out prompts the check compares, "adapter": a folder to export in place of the run's own}.
+REQUEST: {"format": adapter|merged|gguf, "out": folder, "dtype": auto|bf16|fp16|fp32,
+"quant": auto|f32|f16|bf16|q8_0|q4_k_m, "prompts": how many held-out prompts the check compares, "adapter": a folder to
+export in place of the run's own}.
 Speaks in events on stdout. Leaves check.json in the folder, as trainer/export_check.py reports it.
 """
 
@@ -23,6 +24,8 @@ from ftui.trainer.request import emit, serve
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 QUANTIZER = "llama-quantize"
 SHARD = "4GB"
+SMALL_PARAMETERS = 500_000_000
+"""Up to here (2 GB) a model that was trained in fp32 is written in fp32, where no near tie turns, unless asked."""
 TRAINED_ROWS = 500
 """So many training rows are looked at for thoughts."""
 
@@ -57,6 +60,8 @@ def export(run_dir: Path, request: Mapping[str, Any]) -> None:
     got = answers_of(exported, job.tokenizer, prompts, limit)
     check = report(form, wanted, got, same_next_token(exported, prompts, wanted.ids))
     check["notes"] += job.notes
+    if not check["passed"] and (advice := job.exact_option(form)):
+        check["notes"].append(f"near ties turn in fewer bits: {advice} keeps every weight as it was trained")
     if form.startswith("gguf"):
         _ask_llama_cpp(job, prompts, wanted.texts, exported, limit, check)
     write_json(job.out / "check.json", check)
@@ -119,11 +124,12 @@ class _Export:
         self.out = Path(request["out"])
         self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.dtype = str(request.get("dtype", "auto"))
-        self.quant = str(request.get("quant", "f16"))
+        self.quant = str(request.get("quant", "auto"))
         self.limit = int(request.get("prompts", 32))
         self.adapter = Path(request["adapter"]) if request.get("adapter") else None
         self.notes: list[str] = []
         self.checked_in = finished.checked_dtype(run_dir)
+        self.trained_in = finished.trained_precision(run_dir, result.data)
         self._keep_silent()
 
     def _keep_silent(self) -> None:
@@ -211,11 +217,12 @@ class _Export:
         return model.merge_and_unload(safe_merge=True) if hasattr(model, "merge_and_unload") else model
 
     def write_merged(self) -> Any:
-        """The merged weights in 16 bit, in shards; read back from the disk."""
+        """The merged weights in shards, in 16 bit or as `_stored_dtype` says; read back from the disk."""
         import torch
 
         model = self._whole()
-        stored = getattr(torch, DTYPES[self.dtype]) if self.dtype != "auto" else self._stored_dtype()
+        stored = getattr(torch, DTYPES[self.dtype]) if self.dtype != "auto" else self._stored_dtype(model)
+        self.dtype = next(name for name, kind in DTYPES.items() if getattr(torch, kind) == stored)
         model = model.to(stored)
         emit(Phase("saving", f"{str(stored).removeprefix('torch.')}, safetensors"))
         model.save_pretrained(str(self.out), max_shard_size=SHARD)
@@ -234,13 +241,26 @@ class _Export:
         made = loader.from_pretrained(str(self.out), dtype=self.checked_in or "auto", device_map=where, **how)
         return made.eval()
 
-    def _stored_dtype(self) -> Any:
-        """The base's own 16-bit type; fp16 for a base in fp32, because it keeps three more bits than bf16."""
+    def _kept_exact(self, model: Any) -> bool:
+        """Whether the model was trained in fp32 and is small enough to be written so."""
+        return self.trained_in == "fp32" and sum(p.numel() for p in model.parameters()) <= SMALL_PARAMETERS
+
+    def exact_option(self, form: str) -> str:
+        """The option that writes this form in fp32; empty where it was written so, or has no such option."""
+        if form == "merged":
+            return "--dtype fp32" if self.dtype != "fp32" else ""
+        return "--quantize f32" if form.startswith("gguf") and self.quant != "f32" else ""
+
+    def _stored_dtype(self, model: Any) -> Any:
+        """fp32 for a small model that was trained so; else the base's own 16-bit type, or fp16 for a base in fp32,
+        because it keeps three more bits than bf16."""
         import torch
         from transformers import AutoConfig
 
         from ftui.trainer import finished
 
+        if self._kept_exact(model):
+            return torch.float32
         own = AutoConfig.from_pretrained(finished.base_folder(self.run_dir, self.plan)).dtype
         return own if own in (torch.bfloat16, torch.float16) else torch.float16
 
@@ -248,7 +268,6 @@ class _Export:
         """One GGUF file for llama.cpp and Ollama; read back by transformers."""
         from ftui.trainer.gguf_writer import FILE_TYPES, refuse_unknown, write_gguf
 
-        path = self.out / f"model-{self.quant}.gguf"
         by_llama_cpp = self.quant == "q4_k_m"
         quantizer = shutil.which(QUANTIZER) if by_llama_cpp else None
         if by_llama_cpp and quantizer is None:
@@ -257,10 +276,13 @@ class _Export:
                 f"no {QUANTIZER} on the PATH",
                 "Build llama.cpp and put it there, or take --quantize q8_0, which needs nothing.",
             )
-        if not by_llama_cpp and self.quant not in FILE_TYPES:
-            raise FtuiError("No such quantisation", f"{self.quant!r}; there are {', '.join(FILE_TYPES)}, q4_k_m")
+        if not by_llama_cpp and self.quant not in ("auto", *FILE_TYPES):
+            raise FtuiError("No such quantisation", f"{self.quant!r}; there are auto, {', '.join(FILE_TYPES)}, q4_k_m")
         model = self._whole()
         refuse_unknown(model)
+        if self.quant == "auto":
+            self.quant = "f32" if self._kept_exact(model) else "f16"
+        path = self.out / f"model-{self.quant}.gguf"
         emit(Phase("saving", f"GGUF, {self.quant}"))
         if quantizer is None:
             write_gguf(model, self.tokenizer, path, self.quant, name=self.plan.run.name)

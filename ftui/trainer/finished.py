@@ -88,6 +88,20 @@ def checked_dtype(run_dir: Path) -> torch.dtype | None:
     return torch.float32 if free_bytes > 2.5 * weights_bytes else None
 
 
+def trained_precision(run_dir: Path, data: Path) -> str:
+    """The arithmetic that the run's model was trained in (fp32, bf16-mixed, ...); empty where it was not recorded.
+
+    data: the rows of the training that made it.
+    """
+    for folder in (data.parent, run_dir, *sorted(run_dir.glob("stages/*"), reverse=True)):
+        try:
+            record = json.loads((folder / "effective.json").read_text(encoding="utf-8"))
+            return str(record["effective"]["train.precision"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""
+
+
 def load_tuned(run_dir: Path, plan: Plan, dtype: torch.dtype | None = None, folder: Path | None = None) -> Any:
     """The tuned model: base and adapter, or the whole model of a full fine-tuning; in evaluation mode.
 

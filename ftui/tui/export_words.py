@@ -26,14 +26,15 @@ class Target:
     choices: tuple[str, ...] = ()
 
 
-_QUANTS = ("f16", "q8_0", "q4_k_m", "bf16", "f32")
+_QUANTS = ("auto", "q8_0", "q4_k_m", "f16", "bf16", "f32")
 TARGETS = (
     Target("adapter", "the LoRA adapter alone", "A few megabytes, with tokenizer, chat template and model card. Its "
            "users need the base beside it."),
-    Target("merged", "base and adapter in one", "Safetensors in 16 bit that transformers and vLLM load as any model; "
+    Target("merged", "base and adapter in one", "Safetensors that transformers and vLLM load as any model; "
            "also after QLoRA.", "--dtype", ("auto", "bf16", "fp16", "fp32")),
-    Target("gguf", "one file for llama.cpp", "For llama.cpp, LM Studio and the like. f16 is exact, q8_0 half of it and "
-           "hardly worse, q4_k_m a quarter (needs llama.cpp's quantizer).", "--quantize", _QUANTS),
+    Target("gguf", "one file for llama.cpp", "For llama.cpp, LM Studio and the like. auto is f16, and f32 for a small "
+           "model; q8_0 is half of f16 and hardly worse, q4_k_m a quarter (needs llama.cpp's quantizer).",
+           "--quantize", _QUANTS),
     Target("ollama", "GGUF and a Modelfile", "The Modelfile's template is made from the chat template of the training, "
            "and checked against it on held-out rows.", "--quantize", _QUANTS),
     Target("vllm", "serve script and A/B split", "A folder that vLLM serves, and a proxy configuration that gives one "

@@ -83,7 +83,7 @@ def test_every_export_equals_the_tuned_model(good_run: Run, tmp_path: Path, form
     expected = {
         "adapter": ["adapter_model.safetensors", "tokenizer.json", "README.md", "check.json"],
         "merged": ["model.safetensors", "tokenizer.json", "README.md", "check.json"],
-        "ollama": ["Modelfile", "model-f16.gguf", "check.json"],
+        "ollama": ["Modelfile", "model-f32.gguf", "check.json"],
         "vllm": ["serve.sh", "serve-base.sh", "vllm.yaml", "ab-split.nginx.conf", "model/adapter_model.safetensors"],
     }[format_name]
     for name in expected:
@@ -197,3 +197,30 @@ def test_without_a_model_nothing_is_exported(tmp_path: Path, tiny_model: Path) -
     write_state(run, State("stopped", 1))
     with pytest.raises(FtuiError, match="no model yet"):
         deliver(run, "adapter", None, {}, quiet)
+
+
+def stored_types(folder: Path) -> set[str]:
+    from safetensors import safe_open
+
+    with safe_open(str(folder / "model.safetensors"), "pt") as weights:
+        return {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
+
+
+def test_a_small_model_that_was_trained_in_fp32_is_written_so_unless_asked(good_run: Run, tmp_path: Path) -> None:
+    done = deliver(good_run, "merged", tmp_path / "as-trained", {"prompts": 4}, quiet)
+    assert done.passed and stored_types(done.path) == {"F32"}
+    asked = deliver(good_run, "merged", tmp_path / "asked", {"prompts": 4, "dtype": "fp16"}, quiet)
+    assert stored_types(asked.path) == {"F16"}
+
+
+def test_a_check_that_fails_for_few_bits_names_the_option_that_keeps_them(
+    good_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftui.trainer import export, export_check
+
+    monkeypatch.setitem(export_check.MEASURES, "merged", ("same_text", 1.01))
+    for dtype, named in (("fp16", True), ("fp32", False)):
+        folder = tmp_path / dtype
+        export.export(good_run.path, {"format": "merged", "out": str(folder), "dtype": dtype, "prompts": 2})
+        check = read_json(folder / "check.json")
+        assert not check["passed"] and any("--dtype fp32" in note for note in check["notes"]) == named
