@@ -17,6 +17,8 @@ from unittest.mock import patch
 
 import torch
 
+from ftui.trainer.grouped import repeated_keys
+
 ATEN = torch.ops.aten
 FLASH_HEAD_DIM_MAX = 256
 GEMM_4BIT_FUSED_ROWS = 1536
@@ -79,6 +81,7 @@ def pretend_gpu(padded: bool = False, has_flash: bool = True) -> Iterator[None]:
             (torch.utils, "swap_tensors", _swap_data),
             *_cuda_operations(),
             *_mask_checks(padded),
+            *([] if has_flash else repeated_keys()),
             *_trl_kernels(),
         ):
             stack.enter_context(patch.object(target, name, stand_in, create=True))

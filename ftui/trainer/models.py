@@ -11,6 +11,7 @@ from typing import Any
 from ftui.core.plan import Plan
 from ftui.trainer.experts import four_bit_experts, has_four_bit_experts, has_open_experts, packed_linear_modules
 from ftui.trainer.failure import TrainerError
+from ftui.trainer.grouped import repeat_keys_where_needed
 from ftui.trainer.job import Job
 
 _DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
@@ -152,6 +153,7 @@ def load_model(job: Job, kind: str = "causal", folder: str | None = None) -> Any
     }
     if (quantisation := quantisation_of(plan)) is not None:
         settings["quantization_config"] = quantisation
+    repeat_keys_where_needed()
     if torch.cuda.is_available():
         settings["device_map"] = device_map_of(plan)
     loader: Any = AutoModelForCausalLM

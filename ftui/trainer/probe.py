@@ -31,11 +31,13 @@ def probe(config: Mapping[str, Any], request: FitRequest) -> dict[str, Any]:
     import torch
 
     from ftui.trainer.dry_run_model import layers_of, period_of
+    from ftui.trainer.grouped import repeat_keys_where_needed
 
     if request.kernels != "torch" or request.loss in ("fused", "inplace"):
         raise FtuiError("The probe has no fused kernels", f"kernels {request.kernels}, loss {request.loss}")
     if request.gpus > 1 and request.sharding not in ("none", "ddp"):
         raise FtuiError("The probe uses one GPU", f"sharding is {request.sharding}", "Leave --probe out.")
+    repeat_keys_where_needed()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     total = layers_of(config)
     start, period = period_of(config)

@@ -129,12 +129,16 @@ def test_gradients_of_several_micro_batches_are_alive_in_the_next_forward():
     assert twice["phases"]["forward"] - once["phases"]["forward"] > 0.9 * 4 * once["trainable_params"]
 
 
-def test_grouped_queries_without_flash_attention_cost_the_square_of_the_length():
-    recent, old = (
-        run_at_depth(shortened(LLAMA, 2), 2, replace(SMALL, seq_len=512), 1, capability)["phases"]["backward_last_0"]
-        for capability in ((8, 0), (7, 5))
-    )
-    assert old - recent > 2 * 2 * 4 * 512 * 512 * 4  # two tensors: rows, heads, scores, fp32
+def test_grouped_queries_without_flash_attention_cost_the_square_unless_keys_are_repeated(monkeypatch):
+    def peak(capability):
+        step = run_at_depth(shortened(LLAMA, 2), 2, replace(SMALL, seq_len=512), 1, capability)
+        return step["phases"]["backward_last_0"]
+
+    scores = 2 * 4 * 512 * 512 * 4  # rows, heads, pairs of tokens, fp32
+    recent = peak((8, 0))
+    assert abs(peak((7, 5)) - recent) < scores / 4  # ftui's trainer repeats them there
+    monkeypatch.setattr("ftui.trainer.dry_run_device.repeated_keys", list)
+    assert peak((7, 5)) - recent > 2 * scores
 
 
 def test_dpo_of_full_weights_holds_a_reference_and_lora_does_not():
