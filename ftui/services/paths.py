@@ -31,7 +31,9 @@ def _own(place: str) -> Path:
         return Path(place).expanduser()
     except RuntimeError:
         raise FtuiError(
-            "No place for ftui's files", f"{place}: this user has no home folder", "Set FTUI_HOME to a folder of yours."
+            "No place for files",
+            f"{place}: this user has no home folder",
+            "Set HOME to a folder of yours, or FTUI_HOME for runs and HF_HOME for models.",
         ) from None
 
 
