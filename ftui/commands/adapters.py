@@ -53,8 +53,11 @@ def _list(args: argparse.Namespace) -> int:
         return EXIT_OK
     if not found:
         print("No adapters yet. A run with LoRA makes one: ftui demo")
+    wide = min(120, max((len(safe(a.name)) for a in found), default=0))  # whole: a name must be typed to be used
     for a in found:
-        print(f"{clip(a.name, 44):<44} rank {a.rank:<4} {gib(a.size_bytes):>10}  {a.verdict:<12} {clip(a.base, 60)}")
+        print(
+            f"{clip(a.name, 120):<{wide}} rank {a.rank:<4} {gib(a.size_bytes):>10}  {a.verdict:<12} {clip(a.base, 60)}"
+        )
     return EXIT_OK
 
 

@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, or show what the run's end evaluated."""
-    from ftui.services.report import read_samples, write_reports
+    from ftui.services.report import read_samples, read_verdict
     from ftui.services.runs import find_run
 
     _refuse(args)
@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
     asked = args.again or args.rows or args.prompted or args.max_rows or args.against or args.adapter
     if asked or not evaluated.verdict_file.exists():
         folder = _score(evaluated, args)
-    verdict = read_json(folder / "eval" / "verdict.json")
-    if not isinstance(verdict, dict):
+    verdict = read_verdict(folder / "eval" / "verdict.json")
+    if verdict is None:
         raise FtuiError(
             "The run has no verdict", f"{folder}/eval/verdict.json is missing or broken", "ftui eval RUN --again"
         )
@@ -89,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
     from ftui.services.judge import current_judgement
 
     judged, harness = current_judgement(folder), read_json(folder / "eval" / "lm-eval.json")
-    if folder == evaluated.path:
-        write_reports(evaluated)
+    reported = folder == evaluated.path and _report(evaluated)
     if args.json:
         print(
             json.dumps({**verdict, "path": str(folder / "eval"), "judge": judged or None, "lm_eval": harness}, indent=2)
@@ -98,11 +97,23 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(verdict, folder, read_samples(folder / "eval" / "samples.jsonl"), args.samples)
         _show_further(evaluated, folder, judged, harness)
-        if folder == evaluated.path:
+        if reported:
             print(f"\nReport: {safe(str(folder / 'report.html'))} (and report.md)")
-        else:
+        elif folder != evaluated.path:
             print(f"\nKept in {safe(str(folder / 'eval'))}; the run's own verdict and report are as they were.")
     return EXIT_OK if verdict["verdict"] == "SHIP" else EXIT_NO
+
+
+def _report(evaluated: Run) -> bool:
+    """Write the run's report; where its folder refuses, say so: the verdict is there all the same."""
+    from ftui.services.report import write_reports
+
+    try:
+        write_reports(evaluated)
+    except OSError as error:
+        print(f"The report could not be written: {safe(str(evaluated.path))}: {error.strerror}.", file=sys.stderr)
+        return False
+    return True
 
 
 def _refuse(args: argparse.Namespace) -> None:

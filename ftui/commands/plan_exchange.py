@@ -56,7 +56,7 @@ def import_plan(path: Path, tool: str | None, task: str | None, out: Path | None
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FtuiError("The file cannot be read", f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise FtuiError("The file is not YAML", f"{path}: {clip(str(error), 120)}") from None
     if not isinstance(data, dict):
         raise FtuiError(

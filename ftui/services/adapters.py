@@ -118,7 +118,8 @@ def merge_adapters(
     bases = {str(_config(folder).get("base_model_name_or_path")) for _, folder in found}
     if len(bases) > 1:
         raise FtuiError("The adapters have different bases", ", ".join(sorted(bases)))
-    target = (out or make_private(adapters_folder()) / "+".join(name for name, _ in found)[:80]).absolute()
+    default = adapter_name([name for name, _ in found], given, method, density, rank)
+    target = (out or make_private(adapters_folder()) / default).absolute()
     if target.exists():
         raise FtuiError("The name exists", str(target), "Name another folder with --out.")
     working = target.with_name(f".{target.name}.part")
@@ -146,6 +147,16 @@ def merge_adapters(
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return Merged(final, bool(check.get("passed")), check)
+
+
+def adapter_name(parts: Sequence[str], weights: Sequence[float], method: str, density: float, rank: int | None) -> str:
+    """A folder's name for a merged adapter that differs where the merge does: "one+other-0.7+0.3-ties-0.5"."""
+    name = "+".join(parts)[:80]
+    if any(weight != 1.0 for weight in weights):
+        name += "-" + "+".join(f"{weight:g}" for weight in weights)
+    if method != "linear":
+        name += f"-{method}-{density:g}"
+    return name + (f"-r{rank}" if rank is not None else "")
 
 
 def _rows_of(folder: Path) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftui.core.plan import to_mapping
-from ftui.services.files import read_json
+from ftui.services.files import read_object
 from ftui.services.report import report_data
 from ftui.services.run_list import summarize
 from ftui.services.runs import Run
@@ -73,10 +73,14 @@ def _facts(run: Run) -> dict[str, Any]:
         if isinstance(values, dict) and section not in ("reasons", "run")
         for key, value in values.items()
     }
-    environment = read_json(run.path / "environment.json") or {}
-    facts |= {f"version {name}": version for name, version in environment.get("packages", {}).items()}
-    facts["model fingerprint"] = environment.get("model", {}).get("sha256", "")[:16]
-    manifest = read_json(run.path / "data" / "manifest.json") or {}
-    for part, values in manifest.get("parts", {}).items():
-        facts[f"data {part} fingerprint"] = str(values.get("fingerprint_unordered", ""))[:16]
+    environment = read_object(run.path / "environment.json")
+    facts |= {f"version {name}": version for name, version in _object(environment.get("packages")).items()}
+    facts["model fingerprint"] = str(_object(environment.get("model")).get("sha256") or "")[:16]
+    manifest = read_object(run.path / "data" / "manifest.json")
+    for part, values in _object(manifest.get("parts")).items():
+        facts[f"data {part} fingerprint"] = str(_object(values).get("fingerprint_unordered", ""))[:16]
     return facts
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

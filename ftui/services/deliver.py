@@ -20,7 +20,7 @@ from ftui.errors import FtuiError
 from ftui.services.deliver_card import write_card
 from ftui.services.deliver_serving import lora_rank_of_server, write_serving
 from ftui.services.evaluation import held_out_rows
-from ftui.services.files import folder_bytes, read_json, write_atomic
+from ftui.services.files import folder_bytes, read_json, read_object, write_atomic
 from ftui.services.ollama import create_model
 from ftui.services.runs import Run, read_state
 from ftui.services.workers import run_worker
@@ -119,8 +119,9 @@ def _export(run: Run, format_name: str, folder: Path, options: dict[str, Any], h
 
 def _need_room(run: Run, folder: Path) -> None:
     """Twice the base's weights must be free: the artefact, and the temporary file of a shard."""
-    environment = read_json(run.path / "environment.json") or {}
-    need = 2 * int(environment.get("model", {}).get("weights_bytes", 0))
+    model = read_object(run.path / "environment.json").get("model")
+    weights = model.get("weights_bytes") if isinstance(model, dict) else None
+    need = 2 * weights if isinstance(weights, int) else 0
     free = shutil.disk_usage(folder).free
     if free < need:
         raise FtuiError(

@@ -40,6 +40,12 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; empty where the file is missing, broken, or holds something else."""
+    value = read_json(path)
+    return value if isinstance(value, dict) else {}
+
+
 def folder_bytes(folder: Path) -> int:
     """Bytes of all regular files below `folder`; links are not followed."""
     total = 0

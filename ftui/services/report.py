@@ -12,7 +12,7 @@ from ftui.core.rating import summarize
 from ftui.core.report import ReportData, markdown_report
 from ftui.core.report_html import html_report
 from ftui.core.secrets import redact, secrets_of
-from ftui.services.files import read_json, write_atomic
+from ftui.services.files import read_json, read_object, write_atomic
 from ftui.services.runs import Run
 from ftui.services.tail import EventTail
 
@@ -37,7 +37,7 @@ def report_data(run: Run) -> ReportData:
                     peak = max(peak, event.allocated_peak_bytes or 0, event.tensors_bytes or 0)
             if tail.offset == before:
                 break
-    prediction = read_json(run.path / "fit.json") or {}
+    prediction = read_object(run.path / "fit.json")
     # On a CPU only what is held between steps is measured.
     like = "predicted_resident_bytes" if prediction.get("device") == "cpu" else "predicted_allocated_bytes"
     memory = {"predicted_bytes": prediction.get(like), "measured_bytes": peak or None}
@@ -49,17 +49,34 @@ def report_data(run: Run) -> ReportData:
     return ReportData(
         run=run.name,
         plan=run.plan(),
-        verdict=read_json(run.verdict_file),
+        verdict=read_verdict(run.verdict_file),
         samples=samples,
         losses=sorted(losses.items()),
         eval_losses=sorted(eval_losses.items()),
-        manifest=read_json(run.path / "data" / "manifest.json") or {},
-        environment=read_json(run.path / "environment.json") or {},
+        manifest=read_object(run.path / "data" / "manifest.json"),
+        environment=read_object(run.path / "environment.json"),
         memory=memory,
         people=people.as_json() if people else {},
         judge=current_judgement(run.path),
-        harness=read_json(run.path / "eval" / "lm-eval.json") or {},
+        harness=read_object(run.path / "eval" / "lm-eval.json"),
     )
+
+
+_FIGURES = ("base", "tuned", "delta", "ci_low", "ci_high", "n")
+
+
+def read_verdict(path: Path) -> dict[str, Any] | None:
+    """verdict.json, or None where it is missing or somebody broke it."""
+    verdict = read_json(path)
+    if not isinstance(verdict, dict) or not isinstance(verdict.get("verdict"), str):
+        return None
+    metrics, reasons = verdict.get("metrics"), verdict.get("reasons")
+    if not isinstance(metrics, dict) or not isinstance(reasons, list) or "primary" not in verdict:
+        return None
+    for metric in metrics.values():
+        if not isinstance(metric, dict) or not all(isinstance(metric.get(name), int | float) for name in _FIGURES):
+            return None
+    return verdict
 
 
 def write_reports(run: Run) -> tuple[Path, Path]:

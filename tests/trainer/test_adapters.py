@@ -63,7 +63,7 @@ def test_merging_lists_and_naming_from_the_command_line(
     made = json.loads(capsys.readouterr().out)
     assert code == (0 if made["passed"] else 1)
     folder = Path(made["path"])
-    assert folder.name == ("one+two" if made["passed"] else "one+two.failed")
+    assert folder.name == ("one+two-ties-0.5" if made["passed"] else "one+two-ties-0.5.failed")
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == 8
     assert main(["adapters", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
@@ -71,7 +71,7 @@ def test_merging_lists_and_naming_from_the_command_line(
     assert adapter_folder(folder.name)[1] == folder
     assert len(list_adapters()) == 3
     if made["passed"]:
-        assert main(["adapters", "merge", "one", "two"]) == 2
+        assert main(["adapters", "merge", "one", "two", "--method", "ties"]) == 2
         assert "exists" in capsys.readouterr().err
 
 
