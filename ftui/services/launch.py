@@ -16,7 +16,7 @@ from ftui.services.files import read_json, write_json
 from ftui.services.paths import runs_folder
 from ftui.services.process import processes_with
 from ftui.services.run_folders import create_run
-from ftui.services.runs import Run, read_state, recorded_state, write_state
+from ftui.services.runs import PREPARED, Run, read_state, recorded_state, write_state
 
 Progress = Callable[[str], None]
 
@@ -47,7 +47,7 @@ def prepared_run(plan: Plan, *, progress: Progress = lambda _: None) -> Run:
 
     run = make_run(plan, progress=progress)
     prepare(run)
-    write_state(run, replace(recorded_state(run), reason="its processes are started by others, see its events"))
+    write_state(run, replace(recorded_state(run), reason=PREPARED))
     return run
 
 

@@ -25,6 +25,8 @@ LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
 """Statuses that only hold while a supervisor or a trainer is alive; so does `paused` while it waits for room."""
 ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
 STATUSES = LIVE | ENDED
+PREPARED = "its processes are started by others, see its events"
+"""The reason in state.json of a run that was made and not started (ftui train PLAN --prepare)."""
 STARTING_SECONDS = 60.0
 """A run without a supervisor is waited for so long before it is called interrupted."""
 

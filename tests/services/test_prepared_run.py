@@ -86,3 +86,21 @@ def test_missing_gpus_and_packages_are_named_before_anything_is_made(
             refuse_missing_devices(plan(2, "zero3"))
     monkeypatch.setattr(hardware, "snapshot", lambda: SimpleNamespace(gpus=[]))
     refuse_missing_devices(plan(4, "ddp"))
+
+
+def test_a_prepared_run_is_waited_for_by_nobody(repository: Path) -> None:
+    from dataclasses import replace
+
+    from ftui.core.plan import from_mapping, with_values
+    from ftui.services.launch import prepared_run
+    from ftui.services.queueing import queue_place
+    from ftui.services.run_folders import create_run
+    from ftui.services.runs import write_state
+
+    samples = repository / "sample_data"
+    rows = {"model.id": str(samples / "tiny-model"), "data.train": str(samples / "tickets" / "train.jsonl")}
+    plan = with_values(from_mapping({}), rows)
+    prepared, waiting = prepared_run(plan), create_run(with_values(plan, {"run.name": "z-later"}))
+    assert queue_place(waiting).before == 0
+    write_state(prepared, replace(recorded_state(prepared), reason=""))
+    assert queue_place(waiting).before == (1 if prepared.name < waiting.name else 0)
