@@ -7,12 +7,11 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftui.core.events import Alert
 from ftui.core.render import Dialect, Options, Rendered, RenderError, render_row
 from ftui.core.text import plural
 from ftui.trainer.columns import ONLINE, Columns, columns_of, labels_of, refuse_other_kind, rendered, schema_of
@@ -20,6 +19,7 @@ from ftui.trainer.dialect import dialect_of
 from ftui.trainer.failure import TrainerError
 from ftui.trainer.job import Job, parse_row, read_rows, write_json
 from ftui.trainer.parallel import cores, in_order
+from ftui.trainer.rows_tally import Tally, count, named, nothing_left, report
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,39 +27,12 @@ if TYPE_CHECKING:
 PREVIEW_ROWS = 20
 LAYOUT_VERSION = 4
 """Part of the fingerprint: raise it when columns or rendering change their meaning."""
-NAMED_ROWS = 5
 BLOCK_ROWS = 256
 ROWS_PER_PROCESS = 2_000
 """Below this many rows for each, another process takes longer to start than it saves."""
 
 _POLICY = {"truncate_prompt": "keep_answer", "drop": "drop", "refuse": "drop"}
 _LOSS = {"assistant": "assistant", "last_assistant": "last", "all": "all"}
-
-
-@dataclass
-class Tally:
-    """What happened to the rows of one file. Lists hold 0-based row numbers."""
-
-    rows: int = 0
-    kept: int = 0
-    tokens: int = 0
-    trained_tokens: int = 0
-    longest_tokens: int = 0
-    shortened: int = 0
-    pieces: int = 0
-    """Rows that plain texts became: a long text is cut into several, and nothing of it is lost."""
-    too_long: list[int] = field(default_factory=list)
-    untrained: list[int] = field(default_factory=list)
-    refused: list[int] = field(default_factory=list)
-    refused_why: str = ""
-    left_out: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Take in what happened to the rows after these."""
-        self.longest_tokens = max(self.longest_tokens, other.longest_tokens)
-        self.refused_why = self.refused_why or other.refused_why
-        for name in (f.name for f in fields(self) if f.name not in ("longest_tokens", "refused_why")):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True)
@@ -100,7 +73,7 @@ def tokenised(job: Job, tokenizer: Any, name: str) -> Any | None:
             if name == "train":
                 write_json(job.folder / "data" / "preview.json", {"schema_version": 1, "rows": preview})
             write_json(sidecar, asdict(tally))
-        _report(job, name, Tally(**json.loads(sidecar.read_text())))
+        report(job, name, Tally(**json.loads(sidecar.read_text())))
     else:
         # The other ranks wait for the file, not in a collective: those time out while a large file is tokenised.
         while not sidecar.is_file():
@@ -167,12 +140,12 @@ def _write_tokens(job: Job, tokenizer: Any, name: str, source: Path, arrow: Path
             if made.table.num_rows:
                 writer.write_table(made.table)
         if tally.kept == 0:
-            raise _nothing_left(source, tally)
+            raise nothing_left(source, tally)
         writer.finalize()
     if job.plan.data.overlong == "refuse" and tally.too_long:
         raise TrainerError(
             "A row is too long",
-            f"{source.name}: {_named(tally.too_long)} do not fit into {job.plan.data.max_length_tokens:,} tokens",
+            f"{source.name}: {named(tally.too_long)} do not fit into {job.plan.data.max_length_tokens:,} tokens",
             "Raise data.max_length_tokens, or let data.overlong cut prompts or drop rows.",
             reason="data",
         )
@@ -191,7 +164,7 @@ def _made(task: str, dialect: Dialect, options: Options, tokenizer: Any, source:
         sides = _sides(dialect, row, options, task, number, tally)
         if sides is None:
             continue
-        _count(sides, tally)
+        count(sides, tally)
         for part in [(side,) for side in sides] if task == "text" else [sides]:
             length = max(len(side.ids) for side in part)
             kept.append({**columns_of(task, part, row), "row": number, "length": length})
@@ -225,14 +198,6 @@ def _sides(
     return sides
 
 
-def _count(sides: tuple[Rendered, ...], tally: Tally) -> None:
-    tally.kept += 1
-    tally.tokens += sum(len(side.ids) for side in sides)
-    tally.trained_tokens += sum(side.trained_tokens for side in sides)
-    tally.longest_tokens = max(tally.longest_tokens, *(len(side.ids) for side in sides))
-    tally.shortened += any(len(side.ids) < side.total_tokens for side in sides)
-
-
 def _preview(made: Rendered, tokenizer: Any) -> Columns:
     """Tokens as the text they stand for, each with whether it is trained."""
     tokens = [
@@ -241,45 +206,6 @@ def _preview(made: Rendered, tokenizer: Any) -> Columns:
     ]
     notes = [{"kind": note.kind, "message": note.message} for note in made.notes]
     return {"tokens": tokens, "notes": notes, "total_tokens": made.total_tokens}
-
-
-def _report(job: Job, name: str, tally: Tally) -> None:
-    """Say what was cut and left out: nothing goes missing in silence."""
-    limit = f"{job.plan.data.max_length_tokens:,} tokens"
-    share = f"{tally.shortened} of {plural(tally.rows, 'row')} of {name}.jsonl"
-    if tally.pieces > tally.kept:
-        words = f"{name}.jsonl: {plural(tally.kept, 'text')} became {tally.pieces:,} rows of at most {limit}"
-        job.emit(Alert("info", "pieces", f"{words}: nothing of the longer ones is lost."))
-    if tally.shortened:
-        job.warn("truncation", f"{share} are longer than {limit}: their prompt's beginning was cut, the answer kept.")
-    if tally.too_long:
-        job.warn("truncation", f"{name}.jsonl: {_named(tally.too_long)} do not fit into {limit} and were left out.")
-    if tally.untrained:
-        job.warn("untrained", f"{name}.jsonl: {_named(tally.untrained)} have nothing to learn from and were left out.")
-    if tally.refused:
-        why = f"the chat template says: {tally.refused_why}"
-        job.warn("template", f"{name}.jsonl: {_named(tally.refused)} cannot be written ({why}) and were left out.")
-    job.effective[f"data.{name}"] = {
-        key: value for key, value in asdict(tally).items() if not isinstance(value, list | str)
-    }
-
-
-def _nothing_left(source: Path, tally: Tally) -> TrainerError:
-    if tally.refused:
-        why = f"the chat template refuses every row: {tally.refused_why}"
-        plain = Path(__file__).with_name("templates") / "plain.jinja"
-        hint = f"Set model.chat_template ({plain} suits any base model), or use a model that was tuned for chat."
-    elif tally.too_long:
-        why, hint = "no row fits into data.max_length_tokens", "Raise data.max_length_tokens."
-    else:
-        why, hint = "no row has a token that would be trained", "Look at data/preview.json and data.train_on."
-    return TrainerError("Nothing to train on", f"{source.name}: {why}", hint, reason="data")
-
-
-def _named(rows: list[int]) -> str:
-    shown = ", ".join(str(row) for row in rows[:NAMED_ROWS])
-    more = f" and {len(rows) - NAMED_ROWS:,} more" if len(rows) > NAMED_ROWS else ""
-    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"
 
 
 def _fingerprint(job: Job, tokenizer: Any, source: Path) -> str:
