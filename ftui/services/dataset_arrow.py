@@ -44,12 +44,14 @@ class ArrowReader:
         pyarrow = _pyarrow()
         try:
             for batch in self._batches(pyarrow, path):
+                batch.validate(
+                    full=True
+                )  # of a damaged file, offsets may point anywhere in memory; nbytes follows them
                 if batch.nbytes > MAX_BATCH_BYTES:
                     self.report.at(None)
                     self.tally.count("damaged", 0)
                     self.report("FIL014", "", f"{batch.num_rows} rows take {batch.nbytes >> 20:,} MiB when unpacked")
                     return
-                batch.validate(full=True)  # of a damaged file, offsets may point anywhere in memory
                 for row in batch.to_pylist():
                     yield self.tally.records, None, plain(row)
                     self.tally.records += 1

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -310,3 +311,36 @@ def test_any_bytes_under_any_name_give_rows_or_findings(tmp_path: Path, content:
     assert rows or data.findings
     assert all(isinstance(row.data, dict) for row in rows)
     assert path.read_bytes() == content
+
+
+DAMAGE = """
+import sys
+from pathlib import Path
+from ftui.core.lint.model import Reporter
+from ftui.services.dataset_arrow import ArrowReader
+
+path = Path(sys.argv[1])
+whole, read, damaged = path.read_bytes(), 0, 0
+for place in range(0, len(whole), 4):
+    path.write_bytes(whole[:place] + b"\\x00\\x00\\x00\\x70" + whole[place + 4 :])
+    reader = ArrowReader(Reporter({}), "arrow")
+    rows = list(reader.rows(path))
+    read, damaged = read + bool(rows), damaged + bool(reader.tally.counts)
+print(read, damaged)
+"""
+
+
+def test_no_damaged_number_in_an_arrow_file_leads_astray(tmp_path: Path) -> None:
+    """Offsets are followed by libarrow: one that points out of its buffer must be found before that, not after."""
+    arrow = pytest.importorskip("pyarrow")
+    import pyarrow.ipc
+
+    rows = [{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}] * 3
+    table = arrow.Table.from_pylist(rows)
+    path = tmp_path / "a.arrow"
+    with pyarrow.ipc.new_stream(path, table.schema) as out:
+        out.write_table(table)
+    done = subprocess.run([sys.executable, "-c", DAMAGE, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    read, damaged = map(int, done.stdout.split())
+    assert read > 20 and damaged > 20
