@@ -237,9 +237,9 @@ def _growing(totals: Totals, report: Reporter) -> None:
     longer_of = dict(zip(reversed(totals.beginnings), reversed(totals.beginning_rows), strict=True))
     ends = dict(totals.wholes)
     several = set(totals.beginning_rows)
-    pairs = list(zip(totals.prompts, totals.answers, strict=True))
-    firsts = {pairs[row] for row in several}
-    for row in [row for row, pair in enumerate(pairs) if pair in firsts]:
+    prompts, answers = totals.prompts, totals.answers
+    firsts = {(prompts[row], answers[row]) for row in several}
+    for row in [row for row, pair in enumerate(zip(prompts, answers, strict=True)) if pair in firsts]:
         ends.setdefault(hash64(_exchange(totals, row)), row)
     for key, row in sorted(ends.items(), key=lambda item: item[1]):
         longer = longer_of.get(key)
