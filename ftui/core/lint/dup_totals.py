@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 MIN_AFFIX_CHARACTERS = 10
-BUCKET_ROWS = 1_000_000
+BUCKET_ROWS = 250_000
 NO_KEY = 0
 NO_DIGEST = bytes(8)
 
@@ -93,29 +93,31 @@ def same_start(one: str, other: str) -> str:
     return one[:length]
 
 
-def standing_again(keys: Sequence[int]) -> set[int]:
-    """The values that stand more than once."""
-    counts = Counter(keys)
-    return {key for key, count in counts.items() if count > 1} if len(counts) < len(keys) else set()
+def standing_again(keys: Sequence[int], most: int = BUCKET_ROWS) -> set[int]:
+    """The values that stand more than once.
+
+    Memory is bounded: keys are counted in as many passes as keep about `most` of them in one table.
+    """
+    passes = max(1, -(-len(keys) // most))
+    again: set[int] = set()
+    for part in range(passes):
+        mine = [key for key in keys if key % passes == part] if passes > 1 else keys
+        counts = Counter(mine)
+        if len(counts) < len(mine):
+            again.update(key for key, count in counts.items() if count > 1)
+    return again
 
 
 def repeats(keys: Sequence[int], most: int = BUCKET_ROWS) -> dict[int, int]:
-    """For each row whose key stood before: the row where it stood first; zero is no key.
-
-    Memory is bounded: keys are looked at in as many passes as keep about `most` of them in one table.
-    """
-    passes = max(1, -(-len(keys) // most))
+    """For each row whose key stood before: the row where it stood first; zero is no key."""
+    again = standing_again(keys, most)
+    again.discard(NO_KEY)
     found: dict[int, int] = {}
-    for part in range(passes):
-        again = standing_again([key for key in keys if key % passes == part] if passes > 1 else keys)
-        again.discard(NO_KEY)
-        if not again:
-            continue
-        first: dict[int, int] = {}
-        for row in [row for row, key in enumerate(keys) if key in again]:
-            earlier = first.setdefault(keys[row], row)
-            if earlier != row:
-                found[row] = earlier
+    first: dict[int, int] = {}
+    for row in [row for row, key in enumerate(keys) if key in again] if again else ():
+        earlier = first.setdefault(keys[row], row)
+        if earlier != row:
+            found[row] = earlier
     return found
 
 
