@@ -7,7 +7,7 @@ from ftui.core.lint.model import Rule, Severity
 E, W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 RULES: tuple[Rule, ...] = (
     Rule(
-        "DST801", "too-few-rows", W, "There are few rows to learn from.",
+        "DST801", "row-count", W, "There are few rows to learn from, or more than are of use.",
         "Below 10 rows there is nothing to learn (error); below 50 the model copies the rows (warning); below 500 a"
         " narrow format can be learned, a task rarely (info). 500 to 5,000 good rows are the usual range; the LIMA"
         " study needed 1,000. Beyond 50,000, choosing the best rows usually does more than using all (info).",
