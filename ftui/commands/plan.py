@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
-from ftui.core.text import clip, safe
+from ftui.core.text import cell_width, clip, safe
 from ftui.errors import EXIT_OK, FtuiError
 
 TOOLS = ["trl", "axolotl", "llamafactory"]
@@ -123,16 +125,24 @@ def _show(path: Path, *, as_json: bool) -> int:
         print(json.dumps(to_mapping(plan), indent=2))
         return EXIT_OK
     whole = to_mapping(plan)
+    cells = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for name in field_names():
         section, _, key = name.partition(".")
         value, usual = whole[section][key], default(name)
         reason = plan.reasons.get(name)
         if value == usual and reason is None:
             continue
-        words = f"  {clip(reason, 100)}" if reason else ""
-        print(f"{name:<32} {clip(_shown(value), 40):<20}{words}".rstrip())
+        print("\n".join(_lines(f"{name:<32} {clip(_shown(value), 40):<20}", reason or "", cells)))
     print("\nEverything else has its default; `ftui plan schema` lists all fields.")
     return EXIT_OK
+
+
+def _lines(value: str, reason: str, cells: int) -> list[str]:
+    """A value and its reason, below it where a terminal of so many columns has no room beside it; 0 is no terminal."""
+    if cells and len(value) + 2 + cell_width(reason) > cells:
+        return [value.rstrip(), *textwrap.wrap(safe(reason), max(cells, 40) - 4, initial_indent="    ",
+                                               subsequent_indent="    ")]  # fmt: skip
+    return [f"{value}  {clip(reason, 200)}".rstrip()]
 
 
 def _check(path: Path, *, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,22 @@ def test_a_strange_file_is_a_plan_or_a_sentence(text: str, capsys: pytest.Captur
     Path("strange.yaml").write_text(text)
     assert main(["plan", "import", "strange.yaml"]) in (0, 2)
     assert "a bug" not in capsys.readouterr().err
+
+
+def test_a_reason_goes_below_its_value_where_a_terminal_is_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "a rank of 5 holds what so few rows teach, \x1b[31mwithout[/] room to memorise them word for word"
+    plan = {"model": {"id": "org/model"}, "data": {"train": "/rows.jsonl"},
+            "method": {"technique": "lora", "lora_rank": 5}, "reasons": {"method.lora_rank": reason}}  # fmt: skip
+    Path("plan.yaml").write_text(yaml.safe_dump(plan))
+    assert main(["plan", "show", "plan.yaml"]) == 0
+    whole = capsys.readouterr().out
+    assert "room to memorise them word for word\n" in whole, "a pipe has no width"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["plan", "show", "plan.yaml"]) == 0
+    narrow = capsys.readouterr().out
+    assert "    a rank of 5 holds" in narrow and "[/]" in narrow and "\x1b" not in narrow + whole
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert [*narrow.split()] == [*whole.split()]
