@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import subprocess
 import sys
 import time
@@ -103,32 +105,66 @@ def spawn_supervisor(run: Run, *flags: str, after: State) -> None:
     log = run.path / "logs" / "supervisor.log"
     command = [sys.executable, "-P", "-m", "ftui.services.supervisor", str(run.path), "--detach", *flags]
     try:
-        with log.open("ab") as output:
-            log.chmod(0o600)
-            done = subprocess.run(
-                [*command, "--after", short_id(before)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=run.path,
-                check=False,
-                start_new_session=True,  # from its first moment on: Ctrl+C and a hang-up are not for it
-            )
+        # The supervisor inherits one end and never writes: its end is the end of the file for the other.
+        sign_of_life, held = os.pipe()
+        try:
+            with log.open("ab") as output:
+                log.chmod(0o600)
+                done = subprocess.run(
+                    [*command, "--after", short_id(before)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=run.path,
+                    check=False,
+                    pass_fds=[held],
+                    start_new_session=True,  # from its first moment on: Ctrl+C and a hang-up are not for it
+                )
+        except BaseException:
+            os.close(sign_of_life)
+            raise
+        finally:
+            os.close(held)
     except OSError as error:
         raise FtuiError("The supervisor cannot be started", f"{error.filename or run.path}: {error.strerror}") from None
-    until = time.monotonic() + SUPERVISOR_START_SECONDS
-    while time.monotonic() < until and run.path.is_dir():
-        state = recorded_state(run)
-        # An adopter that finds the run at its end writes that end, and no name of its own.
-        if state.supervisor() not in (None, before) or (after.live and not state.live):
-            return
-        if done.returncode:
-            break
-        time.sleep(0.02)
+    try:
+        until = time.monotonic() + SUPERVISOR_START_SECONDS
+        while time.monotonic() < until and run.path.is_dir():
+            # Asked before the state is read: what it wrote before it ended is then still seen.
+            is_over = bool(done.returncode) or (_is_at_end(sign_of_life) and not _has_supervisor(run))
+            state = recorded_state(run)
+            # An adopter that finds the run at its end writes that end, and no name of its own.
+            if state.supervisor() not in (None, before) or (after.live and not state.live):
+                return
+            if is_over:
+                break
+            time.sleep(0.02)
+    finally:
+        os.close(sign_of_life)
     if not run.path.is_dir():
         raise FtuiError("The run was removed", str(run.path), "ftui runs list shows what is there.")
     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no word from it"]
     raise FtuiError("The supervisor did not start", last[0], f"Its log: {log}")
+
+
+def _is_at_end(pipe: int) -> bool:
+    """Whether nobody holds the other end of the pipe any more."""
+    ready = select.poll()
+    ready.register(pipe, select.POLLIN)
+    return bool(ready.poll(0))
+
+
+def _has_supervisor(run: Run) -> bool:
+    """Whether somebody holds the run's lock: another supervisor, which is about to write its name."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(run.path / "lock", timeout=0, mode=0o600):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
 
 
 def wait_for_end(run: Run, seconds: float) -> State:

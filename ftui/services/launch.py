@@ -97,6 +97,7 @@ def resume_run(run: Run, *, force: bool = False) -> Run:
         )
     from ftui.services.inputs import changed_inputs
 
+    run.plan()  # --force is no help against a plan that cannot be read
     changed = changed_inputs(run)
     if changed and not force:
         raise FtuiError(

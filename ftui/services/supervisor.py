@@ -23,6 +23,7 @@ from ftui.services.process import identify, is_alive, short_id
 from ftui.services.run_requests import take_requests
 from ftui.services.runs import Run, State, read_state, recorded_state, write_state
 from ftui.services.supervision import Supervisor, now
+from ftui.services.supervisor_voice import Voice
 
 LOCK_PATIENCE_SECONDS = 5.0
 
@@ -75,7 +76,13 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
         take_requests(run)  # resumed: what nobody took before the run ended was not asked of what begins now
     # A trainer of before the last reboot is gone, and its pid may be anybody's.
     known = before if before.boot_id == me.boot_id else replace(before, pid=None, pid_start_ticks=None)
-    supervisor = Supervisor(run, run.plan(), known)
+    try:
+        plan = run.plan()
+    except FtuiError as error:
+        if queue:
+            _fail(Voice(run, known), error)  # its turn would never come, and each ftui command would try again
+        raise
+    supervisor = Supervisor(run, plan, known)
     voice = supervisor.voice
 
     def note(*_: object) -> None:
@@ -109,8 +116,7 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
                 return 0
         status = supervisor.supervise(adopt)
     except FtuiError as error:
-        voice.emit(Failed(error.title, error.message, error.hint))
-        voice.set(status="failed", reason=str(error), ended=now())
+        _fail(voice, error)
         alerts.send(supervisor.plan, run, "failed", str(error))
         return 1
     except Exception as error:
@@ -125,6 +131,11 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
         with contextlib.suppress(OSError):
             space.release_reserve(run.path)
     return 0 if status in ("finished", "stopped", "paused") else 1
+
+
+def _fail(voice: Voice, error: FtuiError) -> None:
+    voice.emit(Failed(error.title, error.message, error.hint))
+    voice.set(status="failed", reason=str(error), ended=now())
 
 
 def _is_wanted(run: Run, before: State, *, queue: bool) -> bool:

@@ -173,3 +173,39 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     code = f"{sys.executable} -m ftui watch {run.path} --plain | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {code}"], capture_output=True, text=True, check=False)
     assert len(done.stdout.splitlines()) == 1 and "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_queued_run_whose_plan_is_damaged_ends_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftui.services import adoption
+
+    monkeypatch.setattr(adoption, "SUPERVISOR_START_SECONDS", 600.0)  # nobody waits for a supervisor that has ended
+    run = make_run(["ok"])
+    write_state(run, State("queued", supervisor_pid=2**22 + 1, supervisor_start_ticks=5, boot_id="another"))
+    run.plan_file.write_text("model: [")
+    code, out, _ = typed(capsys, "runs", "list")
+    assert code == 0 and "failed" in out and "not YAML" in out
+    code, out, _ = typed(capsys, "watch", run.name, "--plain")
+    assert code == 1 and "FAILED The plan is not YAML" in out and f"{run.name}: failed" in out.splitlines()[-1]
+    assert recorded_state(run).status == "failed"
+    for words in (("runs", "resume", run.name), ("train", "--resume", run.name, "--force")):
+        code, _, errors = typed(capsys, *words)
+        assert code == 2 and "not YAML" in errors and "plan.yaml:1" in errors, words
+
+
+def test_a_trainer_whose_plan_is_damaged_is_named_and_left_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftui.services import adoption
+
+    monkeypatch.setattr(adoption, "SUPERVISOR_START_SECONDS", 600.0)
+    run = make_run(["ok"])
+    me = identify(os.getpid())
+    assert me is not None
+    state = State("running", 1, me.pid, me.start_ticks, 2**22 + 1, 5, me.boot_id)
+    write_state(run, state)
+    run.plan_file.write_text("model: [")
+    code, _, errors = typed(capsys, "runs", "adopt")
+    assert code == 1 and f"{run.name} could not be adopted" in errors and "not YAML" in errors
+    assert recorded_state(run) == state
