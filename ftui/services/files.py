@@ -29,7 +29,9 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o600) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Atomically write `value` as indented JSON with a final newline. Raises OSError."""
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Half a surrogate pair has no UTF-8; with its backslash it is JSON again.
+    write_atomic(path, text.encode("utf-8", "backslashreplace").decode())
 
 
 def read_json(path: Path) -> Any:

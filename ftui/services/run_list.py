@@ -38,7 +38,7 @@ def summarize(run: Run) -> RunSummary:
     except FtuiError as error:
         state = State(status="interrupted", reason=str(error))
     step = last_step(run)
-    verdict = read_json(run.verdict_file)
+    verdict = read_json(run.verdict_file) if run.verdict_file.is_file() else None
     return RunSummary(
         run=run.name,
         status=state.status,

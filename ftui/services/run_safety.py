@@ -34,7 +34,13 @@ def refuse_unsafe(folder: Path) -> None:
                         f"{path} points to {path.readlink()}",
                         "Remove the link; if you did not make it, do not trust this run.",
                     )
-            elif not is_shut and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+            elif not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                raise FtuiError(
+                    "A run holds files and folders only",
+                    f"{path} is a pipe, a socket or a device",
+                    "Remove it; if you did not make it, do not trust this run.",
+                )
+            elif not is_shut:
                 _refuse_open(path, folder)
 
 

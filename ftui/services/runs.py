@@ -27,6 +27,8 @@ ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
 STATUSES = LIVE | ENDED
 PREPARED = "its processes are started by others, see its events"
 """The reason in state.json of a run that was made and not started (ftui train PLAN --prepare)."""
+LONGEST_REASON = 4000
+"""Characters of a reason that are read: no run has more to say, and a damaged file may."""
 STARTING_SECONDS = 60.0
 """A run without a supervisor is waited for so long before it is called interrupted."""
 
@@ -152,7 +154,7 @@ def read_state(run: Run) -> State:
 
 def recorded_state(run: Run) -> State:
     """state.json as written. Raises FtuiError where a newer ftui wrote it; a broken one reads as interrupted."""
-    data = read_json(run.state_file)
+    data = read_json(run.state_file) if run.state_file.is_file() else None  # a pipe would be waited for
     if not isinstance(data, dict):
         return State(status="interrupted", reason="state.json is missing or broken")
     version = data.get("schema_version")
@@ -168,7 +170,7 @@ def recorded_state(run: Run) -> State:
             return State(status="interrupted", reason=f"state.json is broken: {name} is {value!r}"[:200])
     if known.get("status") not in STATUSES:
         return State(status="interrupted", reason="state.json holds no known status")
-    return State(**known)
+    return State(**{**known, "reason": known.get("reason", "")[:LONGEST_REASON]})
 
 
 def last_outcome(run: Run, events_from: int = 0) -> Done | Failed | None:

@@ -69,6 +69,8 @@ class EventTail(LineTail):
 
 def last_lines(path: Path, max_bytes: int = 16384) -> list[bytes]:
     """The whole lines in the last `max_bytes` of a file; [] where it cannot be read."""
+    if not path.is_file():
+        return []  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -209,3 +209,28 @@ def test_a_trainer_whose_plan_is_damaged_is_named_and_left_alone(
     code, _, errors = typed(capsys, "runs", "adopt")
     assert code == 1 and f"{run.name} could not be adopted" in errors and "not YAML" in errors
     assert recorded_state(run) == state
+
+
+def test_a_pipe_in_a_run_is_waited_for_by_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("state.json", "eval/verdict.json", "events/trainer.jsonl"):
+        run = finished_run(name.rpartition("/")[2].replace(".", "-"))
+        (run.path / name).unlink(missing_ok=True)
+        os.mkfifo(run.path / name, 0o600)
+        code, out, _ = typed(capsys, "runs", "list")
+        assert code == 0 and run.name in out
+        for words in (("watch", run.name, "--plain"), ("runs", "show", run.name), ("train", "--resume", run.name)):
+            code, _, errors = typed(capsys, *words)
+            assert code == 2 and f"{run.path / name} is a pipe" in errors, words
+
+
+def test_a_state_that_cannot_be_said_in_utf8_or_is_endless_still_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run()
+    run.state_file.write_bytes(b'{"status": "failed", "reason": "half \\ud800 of it", "schema_version": 1}')
+    state = recorded_state(run)
+    write_state(run, state)
+    assert recorded_state(run) == state and state.reason == "half \ud800 of it"
+    code, out, _ = typed(capsys, "watch", run.name, "--plain")
+    assert code == 1 and "failed: half" in out.splitlines()[-1]
+    run.state_file.write_text(json.dumps({"status": "failed", "reason": "x" * 10_000_000}))
+    _, out, _ = typed(capsys, "watch", run.name, "--plain")
+    assert len(out) < 20_000
