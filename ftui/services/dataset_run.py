@@ -206,12 +206,13 @@ def _write_replay(
     path: str | Path, out_dir: Path, manifest: DataManifest, how: _How, fraction: float, train_rows: int
 ) -> None:
     """A sample of the general rows, chosen by hash, so that they are `fraction` of training and replay together."""
-    data = _sources(path, how)[0]
+    own = _How(None, "auto", how.task, how.kind)  # the mapping and the format are those of the training rows
+    data = _sources(path, own)[0]
     manifest.sources["replay"] = _described(data)
     all_rows = out_dir / ".replay-rows.jsonl"
     try:
         groups = Groups()
-        _write_rows(data, all_rows, _How(None, "auto", how.task, how.kind), manifest, groups.add)
+        _write_rows(data, all_rows, own, manifest, groups.add)
         wanted = round(train_rows * fraction / (1 - fraction))
         everything = set(range(len(groups.keys)))
         chosen = everything if wanted >= len(everything) else choose_eval(groups, wanted, manifest.seed)

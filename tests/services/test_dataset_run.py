@@ -113,6 +113,14 @@ def test_replay_rows_make_their_share(tmp_path: Path) -> None:
     assert not (tmp_path / "run/replay.jsonl").exists(), "a second preparation leaves nothing of the first"
 
 
+def test_the_columns_named_for_the_training_rows_are_not_those_of_the_general_rows(tmp_path: Path) -> None:
+    train = write(tmp_path / "t.jsonl", [{"q": f"{n}?", "a": f"it is {n}"} for n in range(90)])
+    general = write(tmp_path / "g.jsonl", [{"prompt": f"What is {n}?", "completion": f"{n}"} for n in range(40)])
+    made = prepare_run_data(train, None, tmp_path / "run", mapping={"prompt": "q", "completion": "a"}, eval_fraction=0,
+                            replay_path=general, replay_fraction=0.1)  # fmt: skip
+    assert made.parts["replay"].rows == 10 and not made.dropped_rows
+
+
 def test_mapping_format_and_task_decide_how_rows_are_read(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [{"q": f"{n}?", "a": "yes"} for n in range(12)])
     made = prepare_run_data(source, None, tmp_path / "run", mapping={"prompt": "q", "completion": "a"}, eval_fraction=0)
