@@ -137,6 +137,7 @@ def _show(shown: Run, *, as_json: bool) -> int:
     from ftui.core.plan import to_mapping
     from ftui.services.decided import advice_against
     from ftui.services.files import read_json
+    from ftui.services.report import read_verdict
     from ftui.services.run_list import summarize
 
     state, plan = read_state(shown), shown.plan()
@@ -162,10 +163,12 @@ def _show(shown: Run, *, as_json: bool) -> int:
     print(f"  step     {summary.step} of {summary.steps_total}, attempt {state.attempt}")
     if advised := advice_against(shown.path):
         print(f"  advice   against this run: {safe(advised)} (the person went on)")
-    if isinstance(verdict, dict):
-        print(f"  verdict  {safe(str(verdict.get('verdict', '')))}")
-        for reason in verdict.get("reasons", [])[:3]:
+    if (sound := read_verdict(shown.verdict_file)) is not None:
+        print(f"  verdict  {safe(sound['verdict'])}")
+        for reason in sound["reasons"][:3]:
             print(f"           {clip(str(reason), 100)}")
+    elif shown.verdict_file.exists():
+        print(f"  verdict  {safe(str(shown.verdict_file))} is damaged; written again by: ftui eval {safe(shown.name)}")
     print(f"  files    {safe(str(shown.path))}")
     return EXIT_OK
 

@@ -9,7 +9,7 @@ from ftui.core.plan import to_mapping
 from ftui.core.text import clip
 from ftui.errors import FtuiError
 from ftui.services import environment
-from ftui.services.files import read_json
+from ftui.services.files import read_json, read_object
 from ftui.services.runs import Run
 
 _SHOWN = 8
@@ -43,14 +43,16 @@ def _plan_changes(run: Run, known: dict[str, Any]) -> list[str]:
 
 
 def _model_changes(known: dict[str, Any]) -> list[str]:
-    model = known.get("model", {})
-    folder = Path(model.get("folder", ""))
+    model = _mapping(known.get("model"))
+    if not isinstance(model.get("folder"), str):
+        return ["environment.json no longer says which model it was"]
+    folder = Path(model["folder"])
     if not folder.is_dir():
         return [f"the model's folder {folder} is gone"]
     now = environment.model_fingerprint(folder)
     if now["sha256"] == model.get("sha256"):
         return []
-    before, files = model.get("files") or {}, now["files"]
+    before, files = _mapping(model.get("files")), now["files"]
     names = [name for name in sorted({*before, *files}) if before.get(name) != files.get(name)]
     listed = ", ".join(
         f"{name} ({'new' if name not in before else 'gone' if name not in files else 'changed'})" for name in names[:5]
@@ -62,8 +64,8 @@ def _model_changes(known: dict[str, Any]) -> list[str]:
 def _data_changes(run: Run) -> list[str]:
     changed = []
     for folder in [run.path / "data", *sorted(run.path.glob("stages/*/data"))]:
-        manifest = read_json(folder / "manifest.json")
-        for name, digest in (manifest.get("files", {}) if isinstance(manifest, dict) else {}).items():
+        manifest = read_object(folder / "manifest.json")
+        for name, digest in _mapping(manifest.get("files")).items():
             path, shown = folder / name, (folder / name).relative_to(run.path)
             if not path.is_file():
                 changed.append(f"{shown} is gone")
@@ -76,13 +78,18 @@ def _data_changes(run: Run) -> list[str]:
 
 
 def _rows_words(manifest: dict[str, Any], path: Path) -> str:
-    part = manifest.get("parts", {}).get(path.stem)
+    part = _mapping(manifest.get("parts")).get(path.stem)
     before = part.get("rows") if isinstance(part, dict) else None
-    if before is None or path.suffix != ".jsonl":
+    if not isinstance(before, int) or path.suffix != ".jsonl":
         return ""
     with path.open("rb") as file:
         now = sum(1 for _ in file)
     return f": {before:,} rows -> {now:,} rows" if now != before else f", with as many rows ({now:,})"
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping, and an empty one where somebody broke it."""
+    return value if isinstance(value, dict) else {}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -106,9 +106,10 @@ def resume_run(run: Run, *, force: bool = False) -> Run:
             "Start a new run, or go on with --force (it is recorded).",
         )
     if changed:
-        record = read_json(run.path / "forced.json") or []
+        record = read_json(run.path / "forced.json")
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        _record(run, "forced.json", [*record, {"time": when, "from_attempt": state.attempt + 1, "changed": changed}])
+        forced = {"time": when, "from_attempt": state.attempt + 1, "changed": changed}
+        _record(run, "forced.json", [*(record if isinstance(record, list) else []), forced])
     spawn_supervisor(run, after=state)
     return run
 

@@ -10,6 +10,8 @@ from ftui.errors import FtuiError
 from ftui.services.files import read_json
 from ftui.services.runs import Run, State, all_runs, last_step, read_state
 
+VERDICTS = ("SHIP", "DONT_SHIP", "INCONCLUSIVE")
+
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
@@ -23,7 +25,7 @@ class RunSummary:
     created: str
     reason: str
     verdict: str
-    """SHIP, DONT_SHIP, INCONCLUSIVE, or empty."""
+    """One of VERDICTS, or empty."""
 
 
 def list_runs(folder: Path | None = None) -> list[RunSummary]:
@@ -39,6 +41,7 @@ def summarize(run: Run) -> RunSummary:
         state = State(status="interrupted", reason=str(error))
     step = last_step(run)
     verdict = read_json(run.verdict_file) if run.verdict_file.is_file() else None
+    word = verdict.get("verdict") if isinstance(verdict, dict) else None
     return RunSummary(
         run=run.name,
         status=state.status,
@@ -47,7 +50,7 @@ def summarize(run: Run) -> RunSummary:
         path=str(run.path),
         created=state.created,
         reason=state.reason,
-        verdict=str(verdict.get("verdict", "")) if isinstance(verdict, dict) else "",
+        verdict=word if isinstance(word, str) and word in VERDICTS else "",
     )
 
 

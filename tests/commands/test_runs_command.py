@@ -234,3 +234,13 @@ def test_a_state_that_cannot_be_said_in_utf8_or_is_endless_still_is_one(capsys: 
     run.state_file.write_text(json.dumps({"status": "failed", "reason": "x" * 10_000_000}))
     _, out, _ = typed(capsys, "watch", run.name, "--plain")
     assert len(out) < 20_000
+
+
+def test_a_damaged_verdict_is_called_damaged(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run()
+    for text in ('{"verdict": "SHIP", "reasons": {"a": 1}}', '{"verdict": 7, "reasons": null}', "[1]", "{", ""):
+        run.verdict_file.write_text(text)
+        code, out, _ = typed(capsys, "runs", "show", run.name)
+        assert code == 0 and f"{run.verdict_file} is damaged" in out and f"ftui eval {run.name}" in out, text
+        listed = json.loads(typed(capsys, "runs", "list", "--json")[1])
+        assert listed[0]["verdict"] in ("", "SHIP")

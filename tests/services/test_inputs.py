@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,27 @@ def test_changed_data_says_how_many_rows(run: Run) -> None:
     assert "with as many rows (200)" in changed_inputs(run)[0]
     train.unlink()
     assert changed_inputs(run) == ["data/train.jsonl is gone"]
+
+
+@pytest.mark.parametrize("broken", ["x", 7, None, [1], {"a": 1}])
+def test_what_somebody_broke_in_the_records_is_a_difference_or_nothing(
+    run: Run, broken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = json.loads((run.path / "environment.json").read_text())
+    for name, value in (("model", broken), ("model", {"folder": broken})):
+        write_json(run.path / "environment.json", {**known, name: value})
+        assert changed_inputs(run) in (
+            ["environment.json no longer says which model it was"], [f"the model's folder {broken} is gone"],
+        )  # fmt: skip
+    write_json(run.path / "environment.json", dict.fromkeys(known, broken))
+    assert changed_inputs(run)
+    write_json(run.path / "forced.json", broken)
+    monkeypatch.setattr(launch, "spawn_supervisor", lambda run, *flags, after: None)
+    launch.resume_run(run, force=True)
+    assert json.loads((run.path / "forced.json").read_text())[-1]["changed"]
+    write_json(run.path / "environment.json", known)
+    write_json(run.path / "data" / "manifest.json", {"files": broken, "parts": broken})
+    assert isinstance(changed_inputs(run), list)
 
 
 def test_resuming_is_refused_with_the_difference_and_forcing_is_recorded(
