@@ -22,12 +22,20 @@ from typing import TYPE_CHECKING, Any
 from ftui.core.text import clip, safe
 from ftui.errors import EXIT_NO, EXIT_OK, FtuiError
 from ftui.services.run_requests import request
-from ftui.services.runs import Run, find_run, read_state
+from ftui.services.runs import PREPARED, Run, find_run, read_state
 
 if TYPE_CHECKING:
     from ftui.services.run_list import RunSummary
 
-GLYPHS = {"finished": "+", "failed": "!", "interrupted": "!", "running": ">", "queued": ".", "starting": ">"}
+GLYPHS = {
+    "finished": "+",
+    "failed": "!",
+    "interrupted": "!",
+    "running": ">",
+    "queued": ".",
+    "prepared": ".",
+    "starting": ">",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -177,6 +185,8 @@ def _end(ended: Run, what: str, seconds: float, *, as_json: bool) -> int:
     from ftui.services.adoption import wait_for_end
 
     state = read_state(ended)
+    if state.status == PREPARED:
+        raise FtuiError("The run has not begun", ended.name, f"Delete it: ftui runs remove {ended.name}")
     if not state.live:
         raise FtuiError("The run is not alive", f"{ended.name} is {state.status}", f"ftui runs show {ended.name}")
     request(ended, what)
@@ -195,11 +205,13 @@ def _end(ended: Run, what: str, seconds: float, *, as_json: bool) -> int:
 def _resume(resumed: Run, *, force: bool, as_json: bool) -> int:
     from ftui.services.launch import resume_run
 
+    began = read_state(resumed).status != PREPARED
     resume_run(resumed, force=force)
     if as_json:
         print(json.dumps({"run": resumed.name, "path": str(resumed.path)}))
     else:
-        print(f"{safe(resumed.name)} goes on from its last checkpoint. Watch it: ftui watch {safe(resumed.name)}")
+        how = "goes on from its last checkpoint" if began else "begins"
+        print(f"{safe(resumed.name)} {how}. Watch it: ftui watch {safe(resumed.name)}")
     return EXIT_OK
 
 

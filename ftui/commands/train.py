@@ -57,6 +57,12 @@ def run(args: argparse.Namespace) -> int:
 
         print(job_file(load_plan(args.plan), args.emit, str(args.plan)), end="")
         return EXIT_OK
+    if args.resume and (args.queue or args.prepare):
+        raise FtuiError(
+            "Not both",
+            "--queue and --prepare make a new run of a plan, --resume goes on with one",
+            "Leave them out and it goes on at once; or queue the plan.yaml in its folder as a new run.",
+        )
     adopt_orphans()
     if args.resume:
         training = resume_run(find_run(args.resume), force=args.force)
@@ -76,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"run": training.name, "path": str(training.path)}))
     elif args.prepare:
         print(f"Prepared {safe(training.name)}; nothing runs yet.")
-        print(f"  start it    python -m ftui.trainer {safe(str(training.path))}   (one process; see --emit for more)")
+        print(f"  start it    ftui train --resume {safe(training.name)}")
+        print(f"  or          python -m ftui.trainer {safe(str(training.path))}   (one process; see --emit for more)")
     else:
         print(f"{_begun(training, queued=args.queue)} It goes on when this terminal closes.")
         print(f"  watch it    ftui watch {safe(training.name)}")

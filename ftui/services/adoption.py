@@ -49,7 +49,7 @@ def adopt(run: Run) -> bool:
         spawn_supervisor(run, "--queue", after=state)
         return True
     if state.supervisor_pid is not None:
-        settle(run)  # one that never had a supervisor was only prepared: others start its processes
+        settle(run)  # one that never had a supervisor is about to get its first
     return False
 
 

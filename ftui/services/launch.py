@@ -47,7 +47,7 @@ def prepared_run(plan: Plan, *, progress: Progress = lambda _: None) -> Run:
 
     run = make_run(plan, progress=progress)
     prepare(run)
-    write_state(run, replace(recorded_state(run), reason=PREPARED))
+    write_state(run, replace(recorded_state(run), status=PREPARED))
     return run
 
 

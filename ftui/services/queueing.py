@@ -17,7 +17,7 @@ from ftui.errors import FtuiError
 from ftui.services.files import read_json
 from ftui.services.paths import home, make_private
 from ftui.services.run_requests import take_requests
-from ftui.services.runs import PREPARED, Run, all_runs, last_step, read_state
+from ftui.services.runs import Run, all_runs, last_step, read_state
 
 POLL_SECONDS = 1.0
 
@@ -76,8 +76,8 @@ def _ahead(run: Run) -> list[Run]:
             state = read_state(other)
         except FtuiError:
             continue  # made by a newer ftui: this one cannot know
-        if state.reason == PREPARED:
-            continue  # nobody here starts it
+        if state.elsewhere:
+            continue  # nobody here started it, and it may be at work on another machine
         is_before = other.name < run.name if state.status == "queued" else state.live and not state.waiting
         if is_before:
             ahead.append(other)

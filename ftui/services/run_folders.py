@@ -12,6 +12,7 @@ from pathlib import Path
 from ftui.core.plan import Plan
 from ftui.errors import FtuiError
 from ftui.services.paths import make_private, runs_folder
+from ftui.services.run_requests import refuse_elsewhere
 from ftui.services.runs import Run, State, read_state, write_state
 
 LOCK_PATIENCE_SECONDS = 10.0
@@ -57,6 +58,8 @@ def remove_run(run: Run) -> None:
     from filelock import FileLock, Timeout
 
     state = read_state(run)
+    if state.elsewhere:
+        refuse_elsewhere(run)
     if state.live:
         raise FtuiError(
             "The run is alive", f"{run.name} is {state.status}", f"Stop it first: ftui runs stop {run.name}"

@@ -24,9 +24,11 @@ STATE_VERSION = 1
 LIVE = frozenset({"queued", "starting", "running", "pausing", "stopping"})
 """Statuses that only hold while a supervisor or a trainer is alive; so does `paused` while it waits for room."""
 ENDED = frozenset({"stopped", "interrupted", "finished", "failed", "paused"})
-STATUSES = LIVE | ENDED
-PREPARED = "its processes are started by others, see its events"
-"""The reason in state.json of a run that was made and not started (ftui train PLAN --prepare)."""
+PREPARED = "prepared"
+"""Made, and nothing of it started here (ftui train PLAN --prepare): a job script may start its processes."""
+STATUSES = LIVE | ENDED | {PREPARED}
+SILENT_SECONDS = 900.0
+"""A prepared run whose processes others have started is taken for live until its events say nothing for so long."""
 LONGEST_REASON = 4000
 """Characters of a reason that are read: no run has more to say, and a damaged file may."""
 STARTING_SECONDS = 60.0
@@ -61,6 +63,11 @@ class State:
     def live(self) -> bool:
         """Whether somebody is at work on the run, or about to be: it cannot be resumed or removed now."""
         return self.status in LIVE or (self.status == "paused" and bool(self.waiting))
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether others started its processes, on this machine or another: no supervisor hears what it is asked."""
+        return self.status == "running" and self.pid is None and self.supervisor_pid is None
 
     def trainer(self) -> ProcessId | None:
         """The trainer's identity, or None where none was started."""
@@ -132,6 +139,8 @@ def write_state(run: Run, state: State) -> None:
 def read_state(run: Run) -> State:
     """The state as it truly is: a status that needs a live process is `interrupted` where that process is gone."""
     state = recorded_state(run)
+    if state.status == PREPARED:
+        return _as_its_events_say(run, state)
     if not state.live or is_alive(state.supervisor()) or is_alive(state.trainer()):
         return state
     if (
@@ -143,13 +152,34 @@ def read_state(run: Run) -> State:
     # Who waited for room was about to go on: the trainer's word that the disk is full is not the last one.
     ending = last_outcome(run, state.events_from) if not state.waiting else None
     state = replace(state, waiting="")
-    if isinstance(ending, Done):
-        return replace(state, status="finished" if ending.status == "finished" else "stopped")
-    if isinstance(ending, Failed):
-        return replace(state, status="failed", reason=clip(f"{ending.title}: {ending.message}", 300))
+    if ending is not None:
+        return _ended(state, ending)
     gone = "the machine was restarted" if state.boot_id not in ("", boot_id()) else "its processes are gone"
     words = f"{gone}; it can go on from its last checkpoint"
     return replace(state, status="interrupted", reason=f"{state.reason}; {words}" if state.reason else words)
+
+
+def _ended(state: State, ending: Done | Failed) -> State:
+    """The state after the trainer's last word."""
+    if isinstance(ending, Failed):
+        return replace(state, status="failed", reason=clip(f"{ending.title}: {ending.message}", 300))
+    return replace(state, status="finished" if ending.status == "finished" else "stopped")
+
+
+def _as_its_events_say(run: Run, state: State) -> State:
+    """The state of a prepared run, whose processes others start where this machine may not see them."""
+    try:
+        has_begun = run.trainer_events.stat().st_size > 0
+    except OSError:
+        has_begun = False
+    if not has_begun:
+        return replace(state, reason="nothing of it runs yet")
+    if (ending := last_outcome(run)) is not None:
+        return _ended(state, ending)
+    if _is_young(run.trainer_events, SILENT_SECONDS):
+        return replace(state, status="running", reason="its processes were started by others")
+    words = "its processes, started by others, say nothing any more; it can go on from its last checkpoint"
+    return replace(state, status="interrupted", reason=words)
 
 
 def recorded_state(run: Run) -> State:

@@ -98,6 +98,7 @@ def _supervise(run: Run, *, adopt: bool, queue: bool) -> int:
         supervisor_start_ticks=me.start_ticks,
         boot_id=me.boot_id,
         started=before.started or now(),
+        reason=before.reason if adopt else "",
         ended="",
         waiting="",
         failures=before.failures if adopt else 0,

@@ -47,6 +47,8 @@ def _without_verdict(status: str, reason: str, glyphs: Glyphs) -> list[Row]:
         return [((f"{glyphs.bad} The run's folder is gone", "fail"), (": there is nothing to read any more.", "text"))]
     if status in ("stopped", "paused"):
         return [((f"The run is {status}, so it has no verdict yet. 4 shows how to go on with it.", "warn"),)]
+    if status == "prepared":
+        return [(("The run is prepared, and nothing of it runs yet. 4 shows how to start it.", "warn"),)]
     return [((f"The run is {status}: the verdict comes at its end.", "dim"),)]
 
 
@@ -219,6 +221,8 @@ def next_rows(run: Path, verdict: Mapping[str, Any], status: str) -> list[Row]:
         return [(("see what there is ", "dim"), ("ftui runs list", "strong"))]
     if status in ("failed", "interrupted", "stopped", "paused"):
         commands = [("go on with it", f"ftui runs resume {name}"), ("what happened", f"ftui watch {name}")]
+    elif status == "prepared":
+        commands = [("start it", f"ftui train --resume {name}"), ("delete it", f"ftui runs remove {name}")]
     elif status != "finished":
         commands = [("its curves", f"ftui watch {name}"), ("stop it", f"ftui runs stop {name}")]
     elif verdict.get("verdict") == "DONT_SHIP":

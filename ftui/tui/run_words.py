@@ -43,6 +43,8 @@ def heartbeat(feed: RunFeed, silent_seconds: float, glyphs: Glyphs) -> tuple[str
         return glyphs.bad, "its folder is gone; what was read stays", "fail"
     if status == "interrupted":
         return glyphs.bad, "interrupted (no process left)", "fail"
+    if status == "prepared":
+        return glyphs.waiting, "prepared", "warn"
     if not feed.live:
         return glyphs.good if status == "finished" else glyphs.ended, status, STATUS_LOOKS.get(status, "dim")
     if status == "queued":

@@ -15,6 +15,7 @@ import pytest
 
 import ftui.schemas
 from ftui.cli import main
+from ftui.core.events import Done, Step, to_line
 from ftui.core.plan import to_mapping, with_values
 from ftui.services.files import write_json
 from ftui.services.process import identify
@@ -244,3 +245,59 @@ def test_a_damaged_verdict_is_called_damaged(capsys: pytest.CaptureFixture[str])
         assert code == 0 and f"{run.verdict_file} is damaged" in out and f"ftui eval {run.name}" in out, text
         listed = json.loads(typed(capsys, "runs", "list", "--json")[1])
         assert listed[0]["verdict"] in ("", "SHIP")
+
+
+def test_a_prepared_run_says_so_until_its_job_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(["ok"], name="cluster")
+    write_state(run, State("prepared", created="2026-11-22T04:00:00+00:00"))
+    os.utime(run.state_file, (1, 1))
+    folder = Path(ftui.schemas.__file__).parent
+    for name, document in (
+        ("runs_list", json.loads(typed(capsys, "runs", "list", "--json")[1])),
+        ("state", json.loads(run.state_file.read_text())),
+    ):
+        jsonschema.Draft202012Validator(json.loads((folder / f"{name}.json").read_text())).validate(document)
+    code, out, _ = typed(capsys, "runs", "list")
+    assert code == 0 and out.split()[:3] == [".", run.name, "prepared"] and "nothing of it runs yet" in out
+    assert "prepared (nothing of it runs yet)" in typed(capsys, "runs", "show", run.name)[1]
+    code, out, _ = typed(capsys, "watch", run.name, "--plain")
+    assert code == 0 and out == f"{run.name}: prepared: nothing of it runs yet\n"
+    for what in ("stop", "pause"):
+        code, _, errors = typed(capsys, "runs", what, run.name)
+        assert code == 2 and "has not begun" in errors and f"ftui runs remove {run.name}" in errors
+    code, _, errors = typed(capsys, "train", "--resume", run.name, "--queue")
+    assert code == 2 and "Not both" in errors
+    assert recorded_state(run).status == "prepared" and not list(run.requests.iterdir())
+    code, out, _ = typed(capsys, "runs", "remove", run.name, "--yes")
+    assert code == 0 and not run.path.exists()
+
+
+def test_a_run_at_work_in_the_hands_of_others_is_theirs_to_stop(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(["ok"], name="cluster")
+    write_state(run, State("prepared"))
+    run.trainer_events.write_text(to_line(Step(3, 10, 0.3, 30, {"loss": 1.0})))
+    listed = json.loads(typed(capsys, "runs", "list", "--json")[1])
+    assert (listed[0]["status"], listed[0]["step"]) == ("running", 3) and "by others" in listed[0]["reason"]
+    for words in (("runs", "stop", run.name), ("runs", "pause", run.name), ("runs", "remove", run.name, "--yes")):
+        code, _, errors = typed(capsys, *words)
+        assert code == 2 and "scancel" in errors, words
+    assert typed(capsys, "train", "--resume", run.name)[0] == 2
+    assert not list(run.requests.iterdir()) and recorded_state(run).status == "prepared"
+    run.trainer_events.write_text(to_line(Done(10, "finished", 3.0)))
+    code, out, _ = typed(capsys, "watch", run.name, "--plain")
+    assert code == 0 and out.splitlines()[-1] == f"{run.name}: finished"
+
+
+def test_a_prepared_run_can_be_started_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftui.services import inputs, launch
+
+    run = make_run(["ok"], name="cluster")
+    write_state(run, State("prepared"))
+    begun: list[subprocess.Popen[bytes]] = []
+    monkeypatch.setattr(inputs, "changed_inputs", lambda run: [])
+    monkeypatch.setattr(launch, "spawn_supervisor", lambda run, *flags, after: begun.append(supervise(run, *flags)))
+    code, out, _ = typed(capsys, "runs", "resume", run.name)
+    assert code == 0 and f"{run.name} begins." in out
+    assert begun[0].wait(60) == 0 and read_state(run).status == "finished" and steps(run)[-1] == 10

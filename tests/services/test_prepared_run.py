@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +38,11 @@ def test_train_prepare_makes_the_rows_and_starts_nothing(
     assert rows["replay.jsonl"] == round(rows["train.jsonl"] / 9) and rows["probe.jsonl"] == 40
     assert yaml.safe_load(run.plan_file.read_text())["model"]["path"] == str(samples / "tiny-model")
     assert not list((run.path / "events").iterdir()) and recorded_state(run).supervisor_pid is None
-    assert "started by others" in read_state(run).reason
+    assert (read_state(run).status, read_state(run).reason) == ("prepared", "nothing of it runs yet")
 
 
 def test_what_its_processes_say_is_its_state(repository: Path, tmp_path: Path) -> None:
-    from ftui.core.events import Done, to_line
+    from ftui.core.events import Done, Failed, Phase, to_line
     from ftui.core.plan import from_mapping, with_values
     from ftui.services.adoption import adopt_orphans
     from ftui.services.launch import prepared_run
@@ -58,9 +57,18 @@ def test_what_its_processes_say_is_its_state(repository: Path, tmp_path: Path) -
     os.utime(run.state_file, (1, 1))
     state = json.loads(run.state_file.read_text())
     adopt_orphans()
+    assert json.loads(run.state_file.read_text()) == state and read_state(run).status == "prepared"
+    run.trainer_events.write_text(to_line(Phase("training")))
+    assert read_state(run).status == "running" and "by others" in read_state(run).reason
+    os.utime(run.trainer_events, (1, 1))
+    assert read_state(run).status == "interrupted" and "last checkpoint" in read_state(run).reason
+    for event, status in (
+        (Done(3, "finished", 9.0), "finished"), (Done(3, "stopped", 9.0), "stopped"), (Failed("No", "room"), "failed"),
+    ):  # fmt: skip
+        run.trainer_events.write_text(to_line(event))
+        assert read_state(run).status == status
+    adopt_orphans()
     assert json.loads(run.state_file.read_text()) == state
-    run.trainer_events.write_text(to_line(Done(3, "finished", time.monotonic())))
-    assert read_state(run).status == "finished"
 
 
 def test_missing_gpus_and_packages_are_named_before_anything_is_made(
@@ -91,6 +99,7 @@ def test_missing_gpus_and_packages_are_named_before_anything_is_made(
 def test_a_prepared_run_is_waited_for_by_nobody(repository: Path) -> None:
     from dataclasses import replace
 
+    from ftui.core.events import Phase, to_line
     from ftui.core.plan import from_mapping, with_values
     from ftui.services.launch import prepared_run
     from ftui.services.queueing import queue_place
@@ -102,5 +111,7 @@ def test_a_prepared_run_is_waited_for_by_nobody(repository: Path) -> None:
     plan = with_values(from_mapping({}), rows)
     prepared, waiting = prepared_run(plan), create_run(with_values(plan, {"run.name": "z-later"}))
     assert queue_place(waiting).before == 0
-    write_state(prepared, replace(recorded_state(prepared), reason=""))
+    prepared.trainer_events.write_text(to_line(Phase("training")))
+    assert read_state(prepared).live and queue_place(waiting).before == 0
+    write_state(prepared, replace(recorded_state(prepared), status="queued"))
     assert queue_place(waiting).before == (1 if prepared.name < waiting.name else 0)

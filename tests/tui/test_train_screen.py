@@ -229,6 +229,17 @@ async def test_states_are_told_apart_in_words(tmp_path: Path) -> None:
             assert words in shown_text(app).splitlines()[0]
 
 
+async def test_a_prepared_run_can_be_started_and_not_stopped(tmp_path: Path) -> None:
+    run = make_run(tmp_path, status="prepared")
+    run.trainer_events.unlink()
+    app = watch_app(run.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "prepared" in shown_text(app).splitlines()[0]
+        screen = app.screen
+        assert screen.check_action("resume", ()) and not screen.check_action("stop", ())
+
+
 async def test_a_run_whose_processes_are_gone_is_called_interrupted(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     state = json.loads(run.state_file.read_text())

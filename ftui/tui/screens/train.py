@@ -26,8 +26,8 @@ from ftui.tui.widgets.pane import ALERTS, LOG, LOSS, SAMPLES, TITLES, Pane, Pane
 
 TICK_SECONDS = 0.5
 _LINGER_SECONDS = 1.5
-RESUMABLE = ("paused", "stopped", "interrupted", "failed")
-"""Statuses of runs that can go on from their last checkpoint."""
+RESUMABLE = ("prepared", "paused", "stopped", "interrupted", "failed")
+"""Statuses of runs that can be started, or go on from their last checkpoint."""
 
 
 class TrainScreen(FtuiScreen[str]):
