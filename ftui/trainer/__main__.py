@@ -10,6 +10,7 @@ from pathlib import Path
 from ftui.core.events import Done
 from ftui.trainer.emit import Emitter
 from ftui.trainer.masked_output import mask_output
+from ftui.trainer.quiet import quieten_imports
 from ftui.trainer.stopping import STOPPED_EXIT_CODE, Stopped, StopRequest
 
 
@@ -26,6 +27,7 @@ def main() -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     mask_output()
+    quieten_imports()
     folder = Path(sys.argv[1]).absolute()
     first = os.environ.get("RANK", "0") == "0"
     emitter = Emitter(folder / "events" / "trainer.jsonl" if first else None)

@@ -7,13 +7,18 @@ import os
 import warnings
 
 
-def quieten() -> None:
-    """Switch off progress bars and notes about future versions; warnings and errors stay."""
+def quieten_imports() -> None:
+    """Switch off what the libraries would say while they are imported: call it before."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     # bitsandbytes misses an optional package for faster inference on CPUs; nothing here depends on it.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+def quieten() -> None:
+    """Switch off progress bars and notes about future versions; warnings and errors stay."""
+    quieten_imports()
     import datasets
     import transformers
 
