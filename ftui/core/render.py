@@ -20,27 +20,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftui.core.render_dialect import Dialect, Message, Note, RenderError
-from ftui.core.render_fit import Draft, cut_text, leading_system, shorten
+from ftui.core.render_fit import Draft, cut_text, draft_of, leading_system, shorten
 from ftui.core.render_prefixes import Span
 from ftui.core.render_spans import before_answer, written, written_prompt
-from ftui.core.render_special import ends_with_special
+from ftui.core.render_write import (
+    Written,
+    edged,
+    end_of_turn,
+    starts_with_bos,
+    trained_turns,
+    unknown_row,
+    write_row,
+)
 
 __all__ = [
-    "Dialect",
-    "Note",
-    "Options",
-    "RenderError",
-    "Rendered",
-    "Span",
-    "Written",
-    "end_of_turn",
-    "render_chat",
-    "render_completion",
-    "render_pair",
-    "render_prompt",
-    "render_row",
-    "render_text",
-    "write_row",
+    "Dialect", "Note", "Options", "RenderError", "Rendered", "Span", "Written", "end_of_turn", "render_chat",
+    "render_completion", "render_pair", "render_prompt", "render_row", "render_text", "write_row",
 ]  # fmt: skip
 
 
@@ -113,14 +108,14 @@ def render_chat(
 
     Raises RenderError when the template refuses the conversation, in every form that means the same.
     """
-    trained, lead = _trained_turns(messages, options.loss, first_trained), leading_system(messages)
+    trained, lead = trained_turns(messages, options.loss, first_trained), leading_system(messages)
 
     def draft(some: Sequence[Message], skipped: int) -> Draft:
         chosen = [index - skipped for index in trained if index >= lead + skipped]
         text, spans, notes = written(dialect, some, tools, chosen, template_kwargs or {})
         if options.loss == "all":
             spans = [Span(0, len(text), -1)]
-        return _tokens(dialect, text, spans, notes)
+        return draft_of(dialect, text, spans, notes)
 
     return _fitted(dialect, messages, draft, options, first_trained)
 
@@ -144,7 +139,7 @@ def render_prompt(
         text, notes = written_prompt(dialect, some, tools, template_kwargs or {})
         if like is not None:
             text = before_answer(dialect, some, tools, like, template_kwargs or {}, text)
-        return _tokens(dialect, text, [], notes)
+        return draft_of(dialect, text, [], notes)
 
     return _fitted(dialect, messages, draft, options, len(messages))
 
@@ -159,7 +154,7 @@ def render_completion(dialect: Dialect, prompt: str, completion: str, options: O
         return _done(draft, len(draft.ids))
     if options.policy == "drop":
         return _done(draft, len(draft.ids), dropped=_too_long(len(draft.ids), limit))
-    excess, bos_tokens = len(draft.ids) - limit, 1 if _starts_with_bos(dialect, draft.text) else 0
+    excess, bos_tokens = len(draft.ids) - limit, 1 if starts_with_bos(dialect, draft.text) else 0
     prompt_tokens = draft.mask.index(True) if True in draft.mask else len(draft.ids)
     if options.loss == "all" or excess >= prompt_tokens - bos_tokens:
         return _done(draft, len(draft.ids), dropped=_answer_too_long(len(draft.ids) - prompt_tokens, limit))
@@ -231,104 +226,12 @@ def render_row(dialect: Dialect, row: Mapping[str, Any], options: Options = Opti
         return (render_text(dialect, row["text"], options),)
     if "prompt" in row and not isinstance(row["prompt"], str):
         return (render_prompt(dialect, row["prompt"], tools, options, kwargs),)
-    raise _unknown(row)
-
-
-@dataclass(frozen=True)
-class Written:
-    """One row as text, before the tokenizer: what `render_row` encodes, for callers that encode many rows at once."""
-
-    text: str
-    spans: tuple[Span, ...]
-    notes: tuple[Note, ...]
-
-
-def write_row(dialect: Dialect, row: Mapping[str, Any], loss: str = "assistant") -> tuple[Written, ...]:
-    """As `render_row`, without tokens and without a limit. Raises RenderError as that does."""
-    kwargs = row.get("chat_template_kwargs") or {}
-    tools = row.get("tools")
-
-    def chat(messages: Sequence[Message], first: int) -> Written:
-        text, spans, notes = written(dialect, messages, tools, _trained_turns(messages, loss, first), kwargs)
-        return Written(text, tuple(spans), tuple(notes))
-
-    if "messages" in row:
-        return (chat(row["messages"], 0),)
-    if "chosen" in row and "rejected" in row:
-        prompt = list(row.get("prompt") or ())
-        return chat([*prompt, *row["chosen"]], len(prompt)), chat([*prompt, *row["rejected"]], len(prompt))
-    if "completion" in row and isinstance(row["completion"], str):
-        return (_edged(dialect, row["prompt"] + row["completion"], len(row["prompt"])),)
-    if "completion" in row:
-        return (chat([*row["prompt"], *row["completion"]], len(row["prompt"])),)
-    if "text" in row:
-        return (_edged(dialect, row["text"], 0),)
-    if "prompt" in row and not isinstance(row["prompt"], str):
-        text, notes = written_prompt(dialect, row["prompt"], tools, kwargs)
-        return (Written(text, (), tuple(notes)),)
-    raise _unknown(row)
-
-
-def end_of_turn(dialect: Dialect) -> str:
-    """The token that ends an answer in this dialect; "" when neither template nor tokenizer has one."""
-    probe: list[Message] = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    text, spans, _ = written(dialect, probe, None, [1], {})
-    return ends_with_special(text[: spans[-1].end], dialect.special_tokens) if spans else dialect.eos
-
-
-def _trained_turns(messages: Sequence[Message], loss: str, first: int) -> list[int]:
-    turns = [
-        index
-        for index, message in enumerate(messages)
-        if index >= first and message.get("role") == "assistant" and message.get("weight") not in (0, False)
-    ]
-    return turns[-1:] if loss == "last" else turns
-
-
-def _tokens(dialect: Dialect, text: str, spans: Sequence[Span], notes: Sequence[Note]) -> Draft:
-    ids, offsets = dialect.encode(text)
-    mask = [False] * len(ids)
-    notes = list(notes)
-    position = 0
-    for span in spans:
-        while position < len(ids) and offsets[position][1] <= span.start:
-            position += 1
-        index = position
-        if index < len(ids) and text[offsets[index][0] : span.start].strip():
-            notes.append(Note("boundary", "one token holds the prompt's end and the answer's beginning; it is trained"))
-        while index < len(ids) and offsets[index][0] < span.end:
-            mask[index] = True
-            index += 1
-        position = index
-    return Draft(text, list(ids), mask, list(offsets), list(spans), notes)
-
-
-def _unknown(row: Mapping[str, Any]) -> RenderError:
-    return RenderError(f"a row with the keys {', '.join(sorted(map(str, row)))} is of no known kind")
+    raise unknown_row(row)
 
 
 def _with_edges(dialect: Dialect, raw: str, start: int) -> Draft:
-    made = _edged(dialect, raw, start)
-    return _tokens(dialect, made.text, made.spans, made.notes)
-
-
-def _edged(dialect: Dialect, raw: str, start: int) -> Written:
-    """Raw text with begin-of-text exactly once and end-of-text at the end; trained from character `start` of `raw`."""
-    notes = []
-    front = dialect.bos if dialect.adds_bos else ""
-    if front and raw.startswith(front):
-        notes.append(Note("double_bos", f"the text already begins with {front}, so none is added"))
-        front = ""
-    back = "" if not dialect.eos or raw.endswith(dialect.eos) else dialect.eos
-    if not dialect.eos:
-        notes.append(Note("no_end_of_turn", "the tokenizer has no end-of-text token: the model cannot learn to stop"))
-    text = front + raw + back
-    begin = max(len(front) + start, len(dialect.bos) if _starts_with_bos(dialect, text) else 0)
-    return Written(text, (Span(begin, len(text), 0),), tuple(notes))
-
-
-def _starts_with_bos(dialect: Dialect, text: str) -> bool:
-    return bool(dialect.bos) and text.startswith(dialect.bos)
+    made = edged(dialect, raw, start)
+    return draft_of(dialect, made.text, made.spans, made.notes)
 
 
 def _fitted(dialect: Dialect, messages: Sequence[Message], draft: Any, options: Options, answer: int) -> Rendered:

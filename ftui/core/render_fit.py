@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ftui.core.render_dialect import Encode, Message, Note
+from ftui.core.render_dialect import Dialect, Encode, Message, Note
 from ftui.core.render_prefixes import Span
 
 
@@ -19,6 +19,25 @@ class Draft:
     offsets: list[tuple[int, int]]
     spans: list[Span]
     notes: list[Note]
+
+
+def draft_of(dialect: Dialect, text: str, spans: Sequence[Span], notes: Sequence[Note]) -> Draft:
+    """The tokens of a text, those within the spans trained."""
+    ids, offsets = dialect.encode(text)
+    mask = [False] * len(ids)
+    notes = list(notes)
+    position = 0
+    for span in spans:
+        while position < len(ids) and offsets[position][1] <= span.start:
+            position += 1
+        index = position
+        if index < len(ids) and text[offsets[index][0] : span.start].strip():
+            notes.append(Note("boundary", "one token holds the prompt's end and the answer's beginning; it is trained"))
+        while index < len(ids) and offsets[index][0] < span.end:
+            mask[index] = True
+            index += 1
+        position = index
+    return Draft(text, list(ids), mask, list(offsets), list(spans), notes)
 
 
 def shorten(
