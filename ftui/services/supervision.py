@@ -21,7 +21,8 @@ from ftui.core.plan import Plan
 from ftui.core.recovery import Decision, Ending, decide_next
 from ftui.errors import FtuiError
 from ftui.services import alerts, space
-from ftui.services.attempt import exit_words, kill_leftovers, open_gate, refuse_gate, spawn_gated, trainer_command
+from ftui.services.attempt import kill_leftovers, open_gate, refuse_gate, spawn_gated, trainer_command
+from ftui.services.ending import asked_reason, how_it_ended
 from ftui.services.files import read_json, write_json
 from ftui.services.preparing import prepare_data
 from ftui.services.process import ProcessId, identify, is_alive, send, send_group
@@ -32,8 +33,6 @@ from ftui.services.trainer_watch import Ears
 
 POLL_SECONDS = 0.25
 SPACE_POLL_SECONDS = 2.0
-DISK_EXIT_CODE = 74
-"""The trainer's exit code where the disk is full: its last event may not have fitted on that disk."""
 
 
 class Supervisor:
@@ -112,7 +111,10 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
         sampler.close()
         self.ears.hear_all()
-        return self._ending()
+        if self.trainer is not None:
+            kill_leftovers(self.trainer)
+        code = self.child.returncode if self.child is not None else None
+        return how_it_ended(self.run, self.ears, code, asked=self.asked, hung=self.hung)
 
     def _trainer_alive(self) -> bool:
         return self.child.poll() is None if self.child is not None else is_alive(self.trainer)
@@ -157,33 +159,6 @@ class Supervisor:
             self.voice.emit(Alert("error", "hang", words, step=self.ears.last_step))
             send_group(self.trainer, signal.SIGKILL)
 
-    def _ending(self) -> Ending:
-        code = self.child.returncode if self.child is not None else None
-        if self.trainer is not None:
-            kill_leftovers(self.trainer)
-        done, failed, step = self.ears.done, self.ears.failed, self.ears.last_step
-        if done is not None and done.status == "finished":
-            return Ending("finished", step)
-        if self.asked:
-            return Ending(self.asked if self.asked in ("stop", "pause") else "preempted", step)
-        if done is not None or code == -signal.SIGTERM:
-            return Ending("preempted", step)
-        if self.hung:
-            return Ending("hang", step, "it hung")
-        if failed is not None:
-            words = f"{failed.title}: {failed.message}"
-            if failed.reason == "gpu_lost":
-                from ftui.services.driver_words import driver_words
-
-                said = driver_words()
-                words += (
-                    f" The driver said: {said}" if said else " The kernel's log, as far as it may be read, is silent."
-                )
-            return Ending(failed.reason, step, words, failed.hint, failed.need_bytes)
-        if code == DISK_EXIT_CODE or not space.has_room(self.run.path, space.RESERVE_BYTES):
-            return Ending("disk", step, "the disk is full")
-        return Ending("crash", step, exit_words(code))
-
     # -- all attempts ------------------------------------------------------------------------------------------------
 
     def supervise(self, adopt: bool) -> str:
@@ -209,7 +184,7 @@ class Supervisor:
                 if ending.reason == "disk":
                     self._wait_for_space(ending.need_bytes or 0)
             if self.asked and decision.action == "restart":
-                decision = decide_next(self.plan, Ending(self._asked_reason()), 0, self.plan)
+                decision = decide_next(self.plan, Ending(asked_reason(self.asked)), 0, self.plan)
             if decision.action != "restart":
                 return self._finish(decision, ending)
 
@@ -224,7 +199,7 @@ class Supervisor:
                 self.voice.emit(Phase("preparing", "reading and checking the data"))
                 prepare_data(self.run, self._is_asked_to_end)
             if self._is_asked_to_end():
-                return Ending(self._asked_reason())
+                return Ending(asked_reason(self.asked))
             self.start_trainer(decision.reason, decision.changes)
         except OSError as error:
             if not space.is_disk_error(error):
@@ -241,9 +216,6 @@ class Supervisor:
         if isinstance(last, dict) and last.get("from_attempt") == self.voice.state.attempt + 1:
             changed = "; ".join(str(change) for change in last.get("changed", []))
             self.voice.emit(Alert("warning", "forced", f"Resumed with --force although its inputs changed: {changed}"))
-
-    def _asked_reason(self) -> str:
-        return self.asked if self.asked in ("stop", "pause") else "preempted"
 
     def _wait_for_space(self, need_bytes: int) -> None:
         """Wait until so much is free again, or until the run is asked to end."""
