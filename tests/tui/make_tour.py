@@ -93,11 +93,12 @@ def main() -> None:
     target = Path(sys.argv[1] if len(sys.argv) > 1 else ".github/tour").absolute()
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tour-") as folder:
-        # The pictures show paths: those of somebody who just logged in, with two files in the home folder.
+        # The pictures show paths: those of somebody who just logged in, with three files in the home folder.
         os.environ.update(HOME=folder, FTUI_HOME=str(Path(folder) / ".ftui"), FTUI_ASCII="0")
         os.environ.pop("NO_COLOR", None)
         for split in ("train", "eval"):
             shutil.copy(sample_data() / "tickets" / f"{split}.jsonl", Path(folder) / f"tickets-{split}.jsonl")
+        shutil.copy(sample_data() / "general" / "replay.jsonl", Path(folder) / "general.jsonl")
         os.chdir(folder)
         try:
             asyncio.run(tour(target))
