@@ -24,7 +24,7 @@ from ftui.services.dataset_values import (
 )
 
 MAX_LINE_BYTES = 10 << 20
-AT_ONCE = 128
+AT_ONCE = 64
 """Lines that are read in one step: so few that they stay in the cache of a core."""
 _CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 _LINE_SEPARATORS = ((b"\xe2\x80\xa8", "U+2028"), (b"\xe2\x80\xa9", "U+2029"), (b"\xc2\x85", "NEL (U+0085)"))

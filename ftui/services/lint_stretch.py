@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
 STRETCH_BYTES = 4 << 20
-BATCH_ROWS = 128
+BATCH_ROWS = 64
 """Rows that are checked in one step: so few that they stay in the cache of a core."""
 PARALLEL_BYTES = 12 << 20
 """A smaller file is checked faster than a second process starts."""
@@ -111,7 +111,7 @@ def check_stretch(how: How, source: Source, start: int, end: int, last: bool) ->
 
 
 def batches(records: Iterator[Record], first_row: int = 0) -> Iterator[list[Record]]:
-    """Rows in lists of a few hundred, their numbers moved by `first_row`."""
+    """Rows in short lists, their numbers moved by `first_row`."""
     while batch := list(islice(records, BATCH_ROWS)):
         yield [(first_row + row, line, data) for row, line, data in batch] if first_row else batch
 

@@ -25,7 +25,7 @@ MIN_TEXT_BYTES = 40
 """A shorter text has too few pieces for a share of them to mean anything."""
 MAX_TEXT_BYTES = 1 << 18
 _SEED = 1
-_BATCH_TEXTS = 128
+_BATCH_TEXTS = 64
 _SLOTS = 4
 """Earlier texts that one text is compared with, at most."""
 _KEPT_BYTES = 64 << 20
