@@ -74,11 +74,7 @@ class Sketches:
 
     def add(self, text: str) -> None:
         """Add the next text."""
-        self.count += 1
-        waiting = self._waiting
-        waiting.append(_pieces(text))
-        if len(waiting) >= _BATCH_TEXTS:
-            self.flush()
+        self.extend_with([text])
 
     def extend_with(self, texts: Sequence[str]) -> None:
         """Add the next texts."""

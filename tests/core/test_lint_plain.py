@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftui.core.lint import engine
+from ftui.core.lint import rules_dst as DST
 from ftui.core.lint.catalogue import all_rules
 from ftui.core.lint.dup_keys import near_text
 from ftui.core.lint.engine import SHORT_RUN_ROWS, Checker
@@ -111,16 +114,43 @@ def test_every_odd_text_among_prose_gives_the_same() -> None:
     assert set(wanted.split()) <= codes
 
 
-@pytest.mark.parametrize("code", [code for code, rule in all_rules().items() if rule.bad.startswith('{"messages"')])
-def test_the_bad_example_of_a_rule_is_found_among_plain_rows(code: str) -> None:
-    try:
-        bad = [json.loads(line) for line in all_rules()[code].bad.split("\n") if line.startswith("{")]
-    except ValueError:
-        pytest.skip("the example is not JSON")
+def bad_rows() -> dict[str, list[dict[str, Any]]]:
+    """The bad examples that are conversations; two show broken JSON, which is the reader's."""
+    found = {}
+    for code, rule in all_rules().items():
+        if rule.bad.startswith('{"messages"'):
+            with suppress(ValueError):
+                found[code] = [json.loads(line) for line in rule.bad.split("\n") if line.startswith("{")]
+    return found
+
+
+BAD = bad_rows()
+
+
+@pytest.mark.parametrize("code", BAD)
+def test_the_bad_example_of_a_rule_gives_the_same_among_plain_rows(code: str) -> None:
     clean = [{"messages": [{"role": "user", "content": f"Case {number}: {PROSE[number % 2]}"},
                            {"role": "assistant", "content": f"{PROSE[0]} It is number {number}."}]}
              for number in range(12)]  # fmt: skip
-    agree([*clean, *bad, *clean], 64)
+    agree([*clean, *BAD[code], *clean], 64)
+
+
+def test_a_rule_that_fails_on_a_run_names_a_row_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        RULES = ()
+
+        @staticmethod
+        def check(row: Any, *_: Any) -> None:
+            if row.index == 25:
+                raise KeyError("x")
+
+    monkeypatch.setattr(engine, "family_modules", lambda: {"MSG": Broken, "DST": DST})
+    checker = Checker(all_rules(), Context())
+    said = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    checker.rows([(index, index + 1, said) for index in range(10)])
+    checker.rows([(index, index + 1, said) for index in range(20, 30)])
+    assert len(checker.failures) == 1 and "on row 25" in checker.failures[0]
+    assert checker.state["DST"].rows == 20, "the other rules go on"
 
 
 def test_a_gap_in_the_row_numbers_ends_a_run() -> None:

@@ -122,13 +122,14 @@ class Checker:
         for family in self._plain_families:
             module, totals = family_modules()[family], self._totals[family]
             check_plain = getattr(module, "check_plain", None)
+            self.report.row, self.report.line = first, records[0][0]
             try:
                 if check_plain is not None:
                     check_plain(run, self.report, totals, self.context)
                 else:
                     run.look_closer(range(len(run)), module.check, self.report, totals, self.context)
             except Exception as error:
-                self._failed(check_plain or module.check, self.report.row or run.first, error)
+                self._failed(check_plain or module.check, self.report.row, error)
         if self._batch_checks:
             for place in range(len(run)):
                 self._batch.append(run.row(place))
